@@ -48,7 +48,7 @@ func main() {
 	case *changes != "":
 		name, bound = "torture-check", time.Hour
 		play = func(ctx context.Context, _ string, seed uint64) error {
-			return mutants(ctx, &screen{w: os.Stdout}, *changes, seed, plan{max(*kills, 1), 3500 * time.Millisecond, 100 * time.Millisecond, 500 * time.Millisecond})
+			return mutants(ctx, &screen{w: os.Stdout}, *changes, seed, plan{max(*kills, 1), 6 * time.Second, time.Second, 3 * time.Second})
 		}
 	case *kills > 0:
 		name, bound = "torture-store", patience+time.Duration(*kills)*perStrike

@@ -87,20 +87,20 @@ func tortured(ctx context.Context, out *screen, bin, dir string, seed uint64, p 
 	}
 	defer func() { err = errors.Join(err, s.end()) }()
 	s.keep()
-	struck, wrong := s.strikes(ctx, seed, p)
-	if wrong == nil {
-		wrong = s.load.settle(ctx)
+	struck, failure := s.strikes(ctx, seed, p)
+	if failure == nil {
+		failure = s.load.settle(ctx)
 	}
-	wrong = errors.Join(wrong, s.stop())
+	failure = errors.Join(failure, s.stop())
 	c, err = s.count(context.WithoutCancel(ctx), time.Now())
 	if err != nil {
-		return c, errors.Join(wrong, err)
+		return c, errors.Join(failure, err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(struck)) {
 		out.say("%-28s %3d times", name, struck[name])
 	}
 	c.say(out)
-	return c, wrong
+	return c, failure
 }
 
 // strikes strikes while clients hand in, and returns how often each was struck when all is answered.

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -27,10 +28,11 @@ func spooling(fs *flag.FlagSet) action {
 		if *every < 100*time.Millisecond || *every > time.Hour {
 			return errors.New("-every: want 100ms to 1h")
 		}
-		tell := func(format string, args ...any) {
-			fmt.Fprintf(s.stdout, "%s %s\n", time.Now().In(s.zone).Format(time.DateTime), clean(fmt.Sprintf(format, args...)))
+		tell := func(file string, what gateway.Phrase) {
+			line := []string{time.Now().In(s.zone).Format(time.DateTime), file, what.In(s.lang)}
+			fmt.Fprintln(s.stdout, clean(strings.Join(slices.DeleteFunc(line, func(t string) bool { return t == "" }), "  ")))
 		}
-		sp, err := spool.Open(operands[0], spoolDoor{s}, time.Now, tell)
+		sp, err := spool.Open(operands[0], s.lang, spoolDoor{s}, time.Now, tell)
 		if err != nil {
 			return err
 		}

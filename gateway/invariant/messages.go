@@ -54,11 +54,11 @@ func (k *checker) message(ctx context.Context, s Side, m store.Message) error {
 		broken("I2", "does not end: it is %s", m.State)
 	}
 	// A message that travels at once is written as sent; the trail says so with the outcome.
-	if said, known := k.trails[s.Own].messages[m.ID]; said != m.State && !(said == gateway.Queued && m.State == gateway.Sending) {
+	if last, known := k.trails[s.Own].messages[m.ID]; last != m.State && !(last == gateway.Queued && m.State == gateway.Sending) {
 		if !known {
-			said = "nothing of it"
+			last = "nothing of it"
 		}
-		broken("I6", "is %s, and the audit trail says %s", m.State, said)
+		broken("I6", "is %s, and the audit trail says %s", m.State, last)
 	}
 	if gateway.DigestOf(m.Payload) != m.PayloadDigest {
 		broken("I4", "its payload is not what its digest says")
@@ -188,11 +188,11 @@ func (k *checker) inbound(ctx context.Context, s Side, in store.Inbound) error {
 	}
 	k.counts[s.Own].Inbound[in.State]++
 	k.note(s, in.Canonical)
-	if said, known := k.trails[s.Own].inbound[in.ID]; said != in.State {
+	if last, known := k.trails[s.Own].inbound[in.ID]; last != in.State {
 		if !known {
-			said = "nothing of it"
+			last = "nothing of it"
 		}
-		broken("I6", "is %s, and the audit trail says %s", in.State, said)
+		broken("I6", "is %s, and the audit trail says %s", in.State, last)
 	}
 	a, err := s.Store.Read().Arrival(ctx, store.DoorPeer, string(in.Sender), string(in.ID))
 	if errors.Is(err, store.ErrNotFound) {

@@ -14,13 +14,13 @@ type trail struct {
 	messages    map[gateway.MessageID]gateway.MessageState
 	inbound     map[gateway.MessageID]gateway.MessageState
 	decided     map[gateway.MessageID]int64 // leaf of an inbound message's first verdict
-	submissions map[string]*said            // by office and id
+	submissions map[string]*told            // by office and id
 	offices     map[string]bool
 }
 
-// said is what was said of a submission. To two addressees it is two, which the trail calls by one id and
+// told is what was said of a submission. To two addressees it is two, which the trail calls by one id and
 // which end separately: of these any state will do that was said.
-type said struct {
+type told struct {
 	states []gateway.SubmissionState // the last of all at the end
 	commit gateway.Commit            // of the last
 	twice  bool                      // in one commit: it has two addressees
@@ -39,7 +39,7 @@ const (
 func (k *checker) replay(ctx context.Context, s Side) error {
 	t := &trail{
 		messages: make(map[gateway.MessageID]gateway.MessageState), inbound: make(map[gateway.MessageID]gateway.MessageState),
-		decided: make(map[gateway.MessageID]int64), submissions: make(map[string]*said), offices: make(map[string]bool),
+		decided: make(map[gateway.MessageID]int64), submissions: make(map[string]*told), offices: make(map[string]bool),
 	}
 	k.trails[s.Own] = t
 	count := k.counts[s.Own]
@@ -68,7 +68,7 @@ func (k *checker) play(own gateway.Administration, t *trail, row store.AuditRow)
 	if state, ok := word(saidOfSubmission); ok {
 		of := t.submissions[row.Subject]
 		if of == nil {
-			of = new(said)
+			of = new(told)
 			t.submissions[row.Subject] = of
 		}
 		of.twice = of.twice || of.commit == row.Commit

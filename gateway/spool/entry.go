@@ -164,11 +164,32 @@ func (s *Spool) end(e *entry, how string, asJSON, asText []byte) error {
 		return err
 	}
 	s.waiting = slices.DeleteFunc(s.waiting, func(o *entry) bool { return o == e })
+	s.tell(e.File, gateway.Say(gateway.WordSpoolEnded, answerFile(how, e.Name)))
 	return s.forget(e)
 }
 
 func (s *Spool) forget(e *entry) error {
 	return errors.Join(remove(s.path(e, ".json")), remove(s.path(e, ".doc")))
+}
+
+// How the names of answers begin.
+const (
+	success = "Success"
+	failed  = "Failed"
+	receipt = "Receipt"
+)
+
+// answerFile is the answer that people read.
+func answerFile(how, name string) string { return filepath.Join(InBox, how+"_"+name+".txt") }
+
+// text is what is wrong, for people.
+func (s *Spool) text(err error) []byte {
+	text := err.Error()
+	var u unfitError
+	if errors.As(err, &u) {
+		text = u.In(s.lang)
+	}
+	return []byte(strings.TrimSpace(text) + "\n")
 }
 
 // answer writes an answer: for people first, so that whoever waits for the other finds both.
@@ -180,8 +201,8 @@ func (s *Spool) answer(how, name string, asJSON, asText []byte) error {
 	return put(at+".json", asJSON)
 }
 
-// said is the answer to a file that the gateway says nothing of.
-func said(file string, err error) []byte {
+// asJSON is the answer to a file that the gateway says nothing of.
+func asJSON(file string, err error) []byte {
 	v := struct {
 		File  string `json:"file"`
 		Error string `json:"error,omitempty"`

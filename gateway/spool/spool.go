@@ -23,9 +23,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"customs.example/gateway"
 )
 
 // The folders.
@@ -90,7 +93,8 @@ type Spool struct {
 	dir  string
 	door Door
 	now  func() time.Time
-	tell func(format string, args ...any) // what happens, for whoever watches
+	lang string
+	tell func(file string, what gateway.Phrase) // what happens, for whoever watches; of all files, none
 
 	lock    *os.File
 	waiting []*entry // that have not ended, in order
@@ -112,8 +116,8 @@ type look struct {
 
 // Open opens the folders, or makes them, and reads what waits. Folders on which another process works are
 // refused.
-func Open(dir string, door Door, now func() time.Time, tell func(format string, args ...any)) (*Spool, error) {
-	s := &Spool{dir: dir, door: door, now: now, tell: tell, looked: make(map[string]look), next: 1}
+func Open(dir, lang string, door Door, now func() time.Time, tell func(file string, what gateway.Phrase)) (*Spool, error) {
+	s := &Spool{dir: dir, lang: lang, door: door, now: now, tell: tell, looked: make(map[string]look), next: 1}
 	for _, d := range []string{OutBox, InBox, Refused, filepath.Join(kept, done)} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
 			return nil, err
@@ -190,7 +194,7 @@ func (s *Spool) take() error {
 	})
 	for _, f := range settled {
 		if len(s.waiting) >= MaxWaiting {
-			s.tell("%d documents wait already: %s and others stay in %s", MaxWaiting, f.Name(), OutBox)
+			s.tell(f.Name(), gateway.Say(gateway.WordSpoolFull, strconv.Itoa(MaxWaiting), OutBox))
 			return nil
 		}
 		if err := s.takeFile(f.Name()); err != nil {
@@ -212,8 +216,8 @@ func isPaper(file string) int {
 // takeFile keeps one file, and then takes it from OutBox: what a crash leaves in both is the same.
 func (s *Spool) takeFile(file string) error {
 	from := filepath.Join(s.dir, OutBox, file)
-	e, content, unfit := s.weigh(file, from)
-	if unfit == nil {
+	e, content, bad := s.weigh(file, from)
+	if bad == nil {
 		known, err := s.find(e.Name)
 		if err != nil {
 			return err
@@ -223,16 +227,17 @@ func (s *Spool) takeFile(file string) error {
 			if err := s.keep(e, content); err != nil {
 				return err
 			}
-			s.tell("%s taken, %d wait", file, len(s.waiting))
+			s.tell(file, gateway.Say(gateway.WordSpoolTaken))
 			return remove(from)
 		case known.Digest == e.Digest:
-			s.tell("%s was taken before", file)
+			s.tell(file, gateway.Say(gateway.WordSpoolAgain))
 			return remove(from)
 		}
-		unfit = errors.New("another file of this name was taken before: a name is used once")
+		bad = unfit(gateway.WordSpoolUsed)
 	}
-	s.tell("%s refused: %v", file, unfit)
-	if err := s.answer("Failed", strings.TrimSuffix(file, filepath.Ext(file)), said(file, unfit), []byte(unfit.Error()+"\n")); err != nil {
+	name := strings.TrimSuffix(file, filepath.Ext(file))
+	s.tell(file, gateway.Say(gateway.WordSpoolRefused, answerFile(failed, name)))
+	if err := s.answer(failed, name, asJSON(file, bad), s.text(bad)); err != nil {
 		return err
 	}
 	return move(from, filepath.Join(s.dir, Refused, file))
@@ -240,7 +245,7 @@ func (s *Spool) takeFile(file string) error {
 
 // handIn hands in what waits, in order, and says on paper what is. It reports whether there is a line.
 func (s *Spool) handIn(ctx context.Context) (line bool, err error) {
-	failed := false
+	stuck := false
 	for _, e := range slices.Clone(s.waiting) {
 		if ctx.Err() != nil {
 			return false, nil
@@ -266,37 +271,35 @@ func (s *Spool) handIn(ctx context.Context) (line bool, err error) {
 		var temporary *Temporary
 		switch {
 		case errors.As(err, &temporary):
-			if e.Tries >= stuckAfter && !failed { // is it the line, or this one alone?
-				failed = true
+			if e.Tries >= stuckAfter && !stuck { // is it the line, or this one alone?
+				stuck = true
 				continue
 			}
 			s.later(temporary)
 			return false, nil
 		case err != nil:
-			s.tell("%s refused: %v", e.File, err)
-			if err := s.end(e, "Failed", said(e.File, err), []byte(err.Error()+"\n")); err != nil {
+			if err := s.end(e, failed, asJSON(e.File, err), s.text(err)); err != nil {
 				return false, err
 			}
 			continue
 		}
 		s.clock(e, answer)
 		if answer.Refused {
-			s.tell("%s is faulty", e.File)
-			if err := s.end(e, "Failed", answer.JSON, answer.Text); err != nil {
+			if err := s.end(e, failed, answer.JSON, answer.Text); err != nil {
 				return false, err
 			}
 			continue
 		}
-		if err := s.answer("Success", e.Name, answer.JSON, answer.Text); err != nil {
+		if err := s.answer(success, e.Name, answer.JSON, answer.Text); err != nil {
 			return false, err
 		}
 		e.State, e.Submission = handedIn, answer.Submission
 		if err := s.write(e); err != nil {
 			return false, err
 		}
-		s.tell("%s handed in as %s", e.File, answer.Submission)
+		s.tell(e.File, gateway.Say(gateway.WordSpoolHandedIn, answer.Submission))
 		if answer.Ended {
-			if err := s.end(e, "Receipt", answer.JSON, answer.Text); err != nil {
+			if err := s.end(e, receipt, answer.JSON, answer.Text); err != nil {
 				return false, err
 			}
 		}
@@ -314,7 +317,7 @@ func (s *Spool) onPaper(ctx context.Context, e *entry) error {
 	case of != nil && of.State == queuedState, of == nil && s.comes(e.Paper.Of):
 		return nil
 	case of == nil || of.Submission == "":
-		err = errors.New(e.Paper.Of + " was not handed in: nothing of that name was taken, or it was refused")
+		err = unfit(gateway.WordSpoolUnknown, e.Paper.Of)
 	default:
 		err = s.door.Paper(ctx, of.Submission, e.Paper.Page, e.Paper.Reason)
 	}
@@ -322,10 +325,9 @@ func (s *Spool) onPaper(ctx context.Context, e *entry) error {
 	case errors.As(err, &temporary):
 		return nil
 	case err != nil:
-		return s.end(e, "Failed", said(e.File, err), []byte(err.Error()+"\n"))
+		return s.end(e, failed, asJSON(e.File, err), s.text(err))
 	}
-	s.tell("%s: handled on paper", e.Paper.Of)
-	return s.end(e, "Success", said(e.File, nil), []byte(e.Paper.Of+": handled on paper\n"))
+	return s.end(e, success, asJSON(e.File, nil), s.text(unfit(gateway.WordSpoolOnPaper, e.Paper.Of)))
 }
 
 // comes reports whether a file of a name stands in OutBox and has not settled.
@@ -358,13 +360,12 @@ func (s *Spool) follow(ctx context.Context) (line bool, err error) {
 			s.later(temporary)
 			return false, nil
 		case err != nil:
-			s.tell("%s: its state is not told: %v", e.File, err)
+			s.tell(e.File, gateway.Say(gateway.WordSpoolSilent))
 			continue
 		case !answer.Ended:
 			continue
 		}
-		s.tell("%s has ended", e.File)
-		if err := s.end(e, "Receipt", answer.JSON, answer.Text); err != nil {
+		if err := s.end(e, receipt, answer.JSON, answer.Text); err != nil {
 			return false, err
 		}
 	}
@@ -375,7 +376,7 @@ func (s *Spool) follow(ctx context.Context) (line bool, err error) {
 // later puts the next try off.
 func (s *Spool) later(t *Temporary) {
 	if s.pause == 0 {
-		s.tell("no line, or no room: %v; what waits is tried again", t.Cause)
+		s.tell("", gateway.Say(gateway.WordSpoolNoLine))
 	}
 	s.pause = min(max(2*s.pause, backOff, t.After), maxBackOff)
 	s.notYet = s.now().Add(s.pause)
@@ -387,9 +388,9 @@ func (s *Spool) clock(e *entry, a Answer) {
 	if e.Tries > 1 || a.Received.IsZero() || skew.Abs() < skewTold {
 		return
 	}
-	how := "ahead of"
+	how := gateway.WordSpoolAhead
 	if skew < 0 {
-		how = "behind"
+		how = gateway.WordSpoolBehind
 	}
-	s.tell("this machine's clock is %v %s the gateway's", skew.Abs().Round(time.Second), how)
+	s.tell("", gateway.Say(how, skew.Abs().Round(time.Second).String()))
 }

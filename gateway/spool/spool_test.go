@@ -47,7 +47,7 @@ func newPost(t rapid.TB, dir string) *post {
 
 func (p *post) open() {
 	p.t.Helper()
-	s, err := Open(p.dir, p, func() time.Time { return p.clock }, func(format string, args ...any) { p.said = append(p.said, fmt.Sprintf(format, args...)) })
+	s, err := Open(p.dir, "en", p, func() time.Time { return p.clock }, func(_ string, what gateway.Phrase) { p.said = append(p.said, what.In("en")) })
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -235,26 +235,26 @@ func TestWhatCannotBeRead(t *testing.T) {
 		"good.zip":               {zipped("good.xml", "<a/>"), ""},
 		"faulty.xml":             {"<faulty/>", "faulty\n"},
 		"refused.xml":            {"<refused/>", "ID_REUSE: used before\n"},
-		"half.xml":               {"<a>\n<b></a>", "line 2: it is not well-formed\n"},
-		"two.xml":                {"<a/><b/>", "line 1: want one element with at most 64 levels\n"},
-		"deep.xml":               {strings.Repeat("<a>", 65) + strings.Repeat("</a>", 65), "line 1: want one element with at most 64 levels\n"},
-		"none.xml":               {"<!-- -->", "it holds no document\n"},
-		"empty.xml":              {"", "it holds no document\n"},
-		"empty.json":             {"", "it is no JSON object\n"},
-		"list.json":              {"[]", "it is no JSON object\n"},
-		"type.xml":               {"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "line 1: a document type is not allowed\n"},
-		"latin.xml":              {"<a>\xe9</a>", "it is not in UTF-8\n"},
-		"named.zip":              {zipped("other.xml", "<a/>"), "want named.xml in it, and nothing else\n"},
-		"more.zip":               {zipped("more.xml", "<a/>", "b.xml"), "want more.xml in it, and nothing else\n"},
-		"bomb.zip":               {zipped("bomb.xml", "<a>"+strings.Repeat(" ", MaxFile)+"</a>"), fmt.Sprintf("it has more than %d bytes\n", MaxFile)},
-		"no.zip":                 {"<a/>", "it is no ZIP archive\n"},
-		"big.xml":                {strings.Repeat(" ", MaxFile+1), fmt.Sprintf("it has more than %d bytes\n", MaxFile)},
-		"scan.pdf":               {"%PDF", "want .xml, .json, .zip or .paper\n"},
-		"a b.xml":                {"<a/>", "its name may have letters, digits, dots, - and _, 150 at most\n"},
+		"half.xml":               {"<a>\n<b></a>", "Line 2: it is not well-formed XML.\n"},
+		"two.xml":                {"<a/><b/>", "Line 1: want one root element with at most 64 levels.\n"},
+		"deep.xml":               {strings.Repeat("<a>", 65) + strings.Repeat("</a>", 65), "Line 1: want one root element with at most 64 levels.\n"},
+		"none.xml":               {"<!-- -->", "It holds no document.\n"},
+		"empty.xml":              {"", "It holds no document.\n"},
+		"empty.json":             {"", "It is no JSON object.\n"},
+		"list.json":              {"[]", "It is no JSON object.\n"},
+		"type.xml":               {"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "Line 1: a document type is not allowed.\n"},
+		"latin.xml":              {"<a>\xe9</a>", "It is not in UTF-8.\n"},
+		"named.zip":              {zipped("other.xml", "<a/>"), "It must hold named.xml and nothing else.\n"},
+		"more.zip":               {zipped("more.xml", "<a/>", "b.xml"), "It must hold more.xml and nothing else.\n"},
+		"bomb.zip":               {zipped("bomb.xml", "<a>"+strings.Repeat(" ", MaxFile)+"</a>"), fmt.Sprintf("It has more than %d bytes.\n", MaxFile)},
+		"no.zip":                 {"<a/>", "It is no ZIP archive.\n"},
+		"big.xml":                {strings.Repeat(" ", MaxFile+1), fmt.Sprintf("It has more than %d bytes.\n", MaxFile)},
+		"scan.pdf":               {"%PDF", "one of .xml, .json, .zip, .paper\n"},
+		"a b.xml":                {"<a/>", "Its name may have letters, digits, dots, - and _, at most 150 of them.\n"},
 		"..xml":                  {"<a/>", ""},
-		"nobody.paper":           {"1\nwhy", "nobody was not handed in: nothing of that name was taken, or it was refused\n"},
-		"silent.paper":           {"1\n", "want a line with the number of the page, which may be empty, and a line with the reason\n"},
-		strings.Repeat("n", 151): {"<a/>", "its name may have letters, digits, dots, - and _, 150 at most\n"},
+		"nobody.paper":           {"1\nwhy", "nobody was not handed in: nothing of that name was taken, or it was refused.\n"},
+		"silent.paper":           {"1\n", "Want a line with the number of the page, which may be empty, and a line with the reason.\n"},
+		strings.Repeat("n", 151): {"<a/>", "Its name may have letters, digits, dots, - and _, at most 150 of them.\n"},
 	} {
 		t.Run(file, func(t *testing.T) {
 			p := newPost(t, t.TempDir())
@@ -357,7 +357,7 @@ func TestOneThatIsStuck(t *testing.T) {
 // Folders are one process's.
 func TestFoldersAreOnes(t *testing.T) {
 	p := newPost(t, t.TempDir())
-	if _, err := Open(p.dir, p, time.Now, func(string, ...any) {}); err == nil || !strings.Contains(err.Error(), "another process works on these folders") {
+	if _, err := Open(p.dir, "en", p, time.Now, func(string, gateway.Phrase) {}); err == nil || !strings.Contains(err.Error(), "another process works on these folders") {
 		t.Errorf("a second one: %v", err)
 	}
 }

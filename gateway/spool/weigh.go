@@ -6,19 +6,29 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"customs.example/gateway"
 )
 
+// unfitError says why nothing can be made of a file.
+type unfitError struct{ gateway.Phrase }
+
+func (u unfitError) Error() string { return u.String() }
+
+func unfit(w gateway.Wording, terms ...string) error { return unfitError{gateway.Say(w, terms...)} }
+
 // names are those that a file may have, without what says its kind.
-var names = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,149}$`)
+var names = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+
+// maxName is how many bytes it has at most.
+const maxName = 150
 
 // paperExt is the end of the name of a file that says that another is handled on paper.
 const paperExt = ".paper"
@@ -30,8 +40,8 @@ const maxPaper = 4096
 func (s *Spool) weigh(file, at string) (*entry, []byte, error) {
 	ext := strings.ToLower(filepath.Ext(file))
 	name := file[:len(file)-len(ext)]
-	if !names.MatchString(name) {
-		return nil, nil, errors.New("its name may have letters, digits, dots, - and _, 150 at most")
+	if !names.MatchString(name) || len(name) > maxName {
+		return nil, nil, unfit(gateway.WordSpoolName, strconv.Itoa(maxName))
 	}
 	raw, err := readBounded(at, MaxFile)
 	if err != nil {
@@ -47,13 +57,13 @@ func (s *Spool) weigh(file, at string) (*entry, []byte, error) {
 		err = readableXML(raw)
 	case ".json":
 		if trimmed := bytes.TrimSpace(raw); !json.Valid(raw) || trimmed[0] != '{' {
-			err = errors.New("it is no JSON object")
+			err = unfit(gateway.WordSpoolJSON)
 		}
 	case paperExt:
 		e.Name = file // beside the file that it is about
 		e.Paper, err = readPaper(name, raw)
 	default:
-		err = fmt.Errorf("want .xml, .json, .zip or .paper")
+		err = unfit(gateway.WordOneOf, ".xml, .json, .zip, "+paperExt)
 	}
 	e.Digest = gateway.DigestOf(raw)
 	return e, raw, err
@@ -71,7 +81,7 @@ func readBounded(name string, most int64) ([]byte, error) {
 func bounded(r io.Reader, most int64) ([]byte, error) {
 	raw, err := io.ReadAll(io.LimitReader(r, most+1))
 	if err == nil && int64(len(raw)) > most {
-		err = fmt.Errorf("it has more than %d bytes", most)
+		err = unfit(gateway.WordSpoolSize, strconv.FormatInt(most, 10))
 	}
 	return raw, err
 }
@@ -80,10 +90,10 @@ func bounded(r io.Reader, most int64) ([]byte, error) {
 func unzip(raw []byte, name string) ([]byte, error) {
 	z, err := zip.NewReader(bytes.NewReader(raw), int64(len(raw)))
 	if err != nil {
-		return nil, errors.New("it is no ZIP archive")
+		return nil, unfit(gateway.WordSpoolZIP)
 	}
 	if len(z.File) != 1 || z.File[0].Name != name+".xml" {
-		return nil, fmt.Errorf("want %s.xml in it, and nothing else", name)
+		return nil, unfit(gateway.WordSpoolZIPContent, name+".xml")
 	}
 	f, err := z.File[0].Open()
 	if err != nil {
@@ -100,7 +110,7 @@ const maxDepth = 64
 // schema, has the last word.
 func readableXML(raw []byte) error {
 	if !utf8.Valid(raw) {
-		return errors.New("it is not in UTF-8")
+		return unfit(gateway.WordSpoolUTF8)
 	}
 	d := xml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(raw, []byte("\ufeff"))))
 	depth, roots := 0, 0
@@ -111,9 +121,9 @@ func readableXML(raw []byte) error {
 		case errors.Is(err, io.EOF) && roots == 1:
 			return nil
 		case errors.Is(err, io.EOF):
-			return errors.New("it holds no document")
+			return unfit(gateway.WordSpoolEmpty)
 		case err != nil:
-			return fmt.Errorf("line %d: it is not well-formed", line)
+			return unfit(gateway.WordSpoolBroken, strconv.Itoa(line))
 		}
 		switch t.(type) {
 		case xml.StartElement:
@@ -121,12 +131,12 @@ func readableXML(raw []byte) error {
 				roots++
 			}
 			if depth++; depth > maxDepth || roots > 1 {
-				return fmt.Errorf("line %d: want one element with at most %d levels", line, maxDepth)
+				return unfit(gateway.WordSpoolLevels, strconv.Itoa(line), strconv.Itoa(maxDepth))
 			}
 		case xml.EndElement:
 			depth--
 		case xml.Directive:
-			return fmt.Errorf("line %d: a document type is not allowed", line)
+			return unfit(gateway.WordSpoolDoctype, strconv.Itoa(line))
 		}
 	}
 }
@@ -135,7 +145,7 @@ func readPaper(of string, raw []byte) (*paper, error) {
 	page, reason, _ := strings.Cut(string(raw), "\n")
 	reason = strings.TrimSpace(reason)
 	if len(raw) > maxPaper || !utf8.Valid(raw) || reason == "" || strings.Contains(reason, "\n") {
-		return nil, errors.New("want a line with the number of the page, which may be empty, and a line with the reason")
+		return nil, unfit(gateway.WordSpoolPaper)
 	}
 	return &paper{Of: of, Page: strings.TrimSpace(page), Reason: reason}, nil
 }
