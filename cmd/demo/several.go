@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
@@ -36,8 +35,7 @@ func startSeveral(ctx context.Context, bin, dir string, seed uint64) (s *several
 			err = errors.Join(err, s.end())
 		}
 	}()
-	// What nobody asked to have on disk is not written by the way.
-	if s.server, err = postgres.Start(append(slices.Clone(postgres.Hasty), "wal_writer_delay=10s", "wal_writer_flush_after=1GB", "bgwriter_lru_maxpages=0")...); err != nil {
+	if s.server, err = postgres.Start(postgres.Hasty...); err != nil {
 		return s, err
 	}
 	cn, ru, err := newSides(dir)

@@ -114,6 +114,12 @@ func setUp(env *testscript.Env) error {
 		return err
 	}
 	env.Values[cableKey{}] = new(cable)
+	env.Defer(func() {
+		if err := promiseKept(env); err != nil {
+			env.T().Log(err)
+			env.T().FailNow()
+		}
+	})
 	for _, dir := range []string{"cases", "administrations"} {
 		if err := os.CopyFS(filepath.Join(env.WorkDir, dir), os.DirFS(filepath.Join("../../testdata", dir))); err != nil {
 			return err
