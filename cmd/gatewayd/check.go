@@ -282,8 +282,33 @@ func (s *setup) checkParties(f *findings) {
 			}
 			speaks[a] = key
 		}
+		p.Attachments.check(f, key+".attachments", s.chain)
 		s.callers = append(s.callers, server.Caller{URI: p.URI, Role: server.Partner, Administrations: p.Administrations})
 		s.partners = append(s.partners, peer.Partner{URI: p.URI, Address: p.Address, Administrations: p.Administrations})
+	}
+}
+
+// check looks at what is said of fetching: all of it, or nothing.
+func (c FetchConfig) check(f *findings, key string, chain *flow.Chain) {
+	if c.none() {
+		return
+	}
+	if len(c.Kinds) == 0 {
+		f.refuse(key+".kinds", gateway.ConfigMissing, "")
+	}
+	for _, kind := range c.Kinds {
+		if chain != nil && !chain.Tables.Lists().Known("attachment-kind", kind, time.Time{}) {
+			f.refuse(key+".kinds", gateway.ListUnknown, kind, "attachment-kind")
+		}
+	}
+	if c.Each < 1 || c.Each > largestAttachment {
+		f.refuse(key+".each", gateway.ConfigLimit, c.Each.String(), "1MiB … 64MiB")
+	}
+	if c.Total < c.Each {
+		f.refuse(key+".total", gateway.ConfigLimit, c.Total.String(), ">= "+c.Each.String())
+	}
+	if c.Retention < time.Hour {
+		f.refuse(key+".retention", gateway.ConfigLimit, c.Retention.String(), ">= 1h")
 	}
 }
 
