@@ -583,6 +583,9 @@ func (g *Gateway) statusOf(u store.AttachmentUse, a store.Attachment) Attachment
 		if code == gateway.AttachmentTooLarge || code == gateway.AttachmentDiffers || code == gateway.AttachmentsTooLarge {
 			f.Value = strconv.FormatInt(u.Size, 10)
 		}
+		if code == gateway.AttachmentGone { // at the partner's: its rule is not ours
+			f.Expected = gateway.Term(u.Party)
+		}
 		s.Fault = &f
 	}
 	return s

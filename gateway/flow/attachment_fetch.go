@@ -28,7 +28,7 @@ const (
 	FetchRetry    = 2 * time.Second
 	MaxFetchRetry = 15 * time.Minute
 	// FetchLook is how often it is looked for what is to be fetched.
-	FetchLook = 5 * time.Second
+	FetchLook = 2 * time.Second
 	// PieceTimeout bounds the wait for one piece, which a line of 2 KiB a second brings in time.
 	PieceTimeout = 128 * time.Second
 	// MaxKept is how many attachments of one partner are kept.
@@ -233,7 +233,7 @@ func (g *Gateway) takePieces(ctx context.Context, from gateway.Administration, a
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	slow := time.AfterFunc(PieceTimeout, func() { cancel(errTooSlow) })
+	slow := time.AfterFunc(g.pieceTimeout, func() { cancel(errTooSlow) })
 	defer slow.Stop()
 	piece := make([]byte, 0, store.ChunkBytes)
 	put := func() error {
@@ -246,7 +246,7 @@ func (g *Gateway) takePieces(ctx context.Context, from gateway.Administration, a
 		if err == nil {
 			a.Received += int64(len(piece))
 			a.Tries, a.Reason, piece = 0, "", piece[:0]
-			slow.Reset(PieceTimeout)
+			slow.Reset(g.pieceTimeout)
 		}
 		return err
 	}
@@ -285,11 +285,8 @@ var (
 
 // unreached is what an attempt comes to that the link or the partner ended.
 func unreached(ctx context.Context, err error) error {
-	switch code := peer.CodeOf(err); code {
-	case gateway.AttachmentGone:
-		return &badAttachment{code: code}
-	case gateway.NotFound:
-		return &badAttachment{code, err}
+	if peer.CodeOf(err) == gateway.AttachmentGone {
+		return &badAttachment{code: gateway.AttachmentGone}
 	}
 	return &badAttachment{gateway.AttachmentUnreached, cmp.Or(context.Cause(ctx), err)}
 }

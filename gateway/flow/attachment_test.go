@@ -436,3 +436,56 @@ func TestAConfigurationThatSaysNothingFetchesNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestASilentPartnerIsLeft: one that sends nothing is left after the time that a piece may take, and asked again.
+func TestASilentPartnerIsLeft(t *testing.T) {
+	w := newWorld(t)
+	content := scan(100)
+	s := w.tell(content)
+	line := w.ru.Links["CN"].(*wire)
+	line.silent = true
+	w.ru.HurryPieces(time.Millisecond)
+	w.fetch()
+	if st := w.status(w.ru, s.MessageID); st.State != flow.AttachmentComing || st.Fault == nil || st.Fault.Code != gateway.AttachmentUnreached {
+		t.Fatalf("%s, %v", st.State, st.Fault)
+	}
+	line.silent = false
+	w.ru.HurryPieces(flow.PieceTimeout)
+	w.clock.add(flow.MaxFetchRetry)
+	w.fetch()
+	if st := w.status(w.ru, s.MessageID); st.State != flow.AttachmentHere {
+		t.Errorf("%s, %v", st.State, st.Fault)
+	}
+}
+
+// TestParallelFetchersFetchByThemselves: as soon as a message is accepted that names an attachment, it comes, however often the
+// line breaks first; nothing is left running.
+func TestParallelFetchersFetchByThemselves(t *testing.T) {
+	w := newWorld(t)
+	content := scan(3*store.ChunkBytes + 1)
+	w.ru.Links["CN"].(*wire).breakAfter = 2
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		w.ru.Run(ctx)
+	}()
+	s := w.tell(content)
+	changed := w.ru.Store.Changed()
+	for w.status(w.ru, s.MessageID).State != flow.AttachmentHere {
+		if st := w.status(w.ru, s.MessageID); st.Fault != nil {
+			w.clock.add(flow.MaxFetchRetry) // it is due again
+		}
+		select {
+		case <-changed:
+			changed = w.ru.Store.Changed()
+		case <-t.Context().Done():
+			t.Fatal("it does not come")
+		}
+	}
+	stop()
+	<-done
+	if got, err := w.take(s.MessageID, gateway.DigestOf(content), 0); err != nil || !bytes.Equal(got, content) {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+}

@@ -57,18 +57,19 @@ type Options struct {
 // Gateway runs both sentences for one administration.
 type Gateway struct {
 	Options
-	couriers    map[gateway.Administration]*courier
-	balancers   map[gateway.Administration]*balancer
-	fetchers    map[gateway.Administration]*fetcher
-	desk        desk
-	refusals    refusals
-	diskUnknown outage // looks at the disk that failed
-	diskFull    outage // what was not taken for want of room on it
+	couriers     map[gateway.Administration]*courier
+	balancers    map[gateway.Administration]*balancer
+	fetchers     map[gateway.Administration]*fetcher
+	pieceTimeout time.Duration // PieceTimeout, but in tests
+	desk         desk
+	refusals     refusals
+	diskUnknown  outage // looks at the disk that failed
+	diskFull     outage // what was not taken for want of room on it
 }
 
 // New returns a gateway. Run starts its couriers.
 func New(o Options) *Gateway {
-	g := &Gateway{Options: o, couriers: make(map[gateway.Administration]*courier), balancers: make(map[gateway.Administration]*balancer), fetchers: make(map[gateway.Administration]*fetcher)}
+	g := &Gateway{Options: o, pieceTimeout: PieceTimeout, couriers: make(map[gateway.Administration]*courier), balancers: make(map[gateway.Administration]*balancer), fetchers: make(map[gateway.Administration]*fetcher)}
 	if o.Budget == nil {
 		g.Budget = budget.New(budget.Default)
 	}

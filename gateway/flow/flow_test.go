@@ -62,6 +62,7 @@ type wire struct {
 	away       bool // to a question about the balance
 	spoilPage  func(*peer.Receipt)
 	spoilBytes func(offset int64, yield func([]byte, error) bool) // instead of an attachment's
+	silent     bool                                               // it sends nothing of an attachment, and goes on doing so
 	breakAfter int                                                // pieces of one
 	tries      int
 	sent       []seal.Sealed
@@ -109,6 +110,11 @@ func (w *wire) Balance(ctx context.Context, query seal.Signed) (peer.Receipt, er
 // Attachment hands out what the other gateway has, as the link over the wire does.
 func (w *wire) Attachment(ctx context.Context, id gateway.MessageID, digest gateway.Digest, offset int64) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
+		if w.silent {
+			<-ctx.Done()
+			yield(nil, ctx.Err())
+			return
+		}
 		if w.spoilBytes != nil {
 			w.spoilBytes(offset, yield)
 			return

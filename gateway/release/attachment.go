@@ -30,6 +30,9 @@ type Attachments struct {
 // attachments is the field that holds them, of the kinds of document that have any.
 const attachments = "attachments"
 
+// arrivalReport is the kind of document that the gateway makes of what a post records.
+const arrivalReport = "ArrivalReport"
+
 // The code list of what attachments show, and how many a document may name.
 const (
 	attachmentKinds = "attachment-kind"
@@ -100,6 +103,9 @@ func (l *linter) attachments(rt *Route, lists *codelist.Lists) {
 		return
 	case err != nil:
 		l.addf(attachments, "%s names no attachments", rt.Kind)
+		return
+	case rt.Kind == arrivalReport:
+		l.addf(attachments, "the gateway makes this document itself: nobody hands in what it names")
 		return
 	}
 	rt.allowed.add(attachments)

@@ -96,11 +96,15 @@ func (s attachments) List(ctx context.Context, r *exchangev1.ListAttachmentsRequ
 
 // submitted reports whether a message of ours was made of what an office of the caller's has submitted.
 func (s attachments) submitted(ctx context.Context, c Caller, id gateway.MessageID) (bool, error) {
+	whole := id
 	m, err := s.flow.Store.Read().Message(ctx, id)
-	if err != nil {
-		return false, store.IgnoreNotFound(err)
+	if store.IgnoreNotFound(err) != nil {
+		return false, err
 	}
-	sources, err := s.flow.Store.Read().Sources(ctx, m.Whole)
+	if err == nil {
+		whole = m.Whole
+	}
+	sources, err := s.flow.Store.Read().Sources(ctx, whole) // asked for whether it is there or not
 	return slices.ContainsFunc(sources, func(sub store.Submission) bool {
 		_, mine := c.officeAs(s.flow.Own, gateway.Office{Administration: s.flow.Own, Code: sub.Office})
 		return mine

@@ -58,6 +58,10 @@ func putRangeOf(r *http.Request) (p putRange, err error) {
 // putBytes takes bytes of an attachment as they come, a piece at a time: of a request that breaks off the whole
 // pieces are there, and so are those of one that ends within a piece.
 func (s *Server) putBytes(w http.ResponseWriter, r *http.Request, conn *grpc.ClientConn, digest string) {
+	if most := s.maxBody(); r.ContentLength > most {
+		writeProblem(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("want parts of at most %d bytes, with Content-Range", most/store.ChunkBytes*store.ChunkBytes), nil)
+		return
+	}
 	p, err := putRangeOf(r)
 	mediaType := ""
 	if kind := r.Header.Get("Content-Type"); err == nil && kind != "" {

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -135,4 +136,46 @@ func TestUsesOfAttachments(t *testing.T) {
 			t.Errorf("at another door: %v", got)
 		}
 	})
+}
+
+// TestParallelAttachmentIsFetchedByOneOfSeveral: of gateways on one database one has it, another gets it when the first
+// has lost its lease, and what the first then writes is refused.
+func TestParallelAttachmentIsFetchedByOneOfSeveral(t *testing.T) {
+	t.Parallel()
+	both := sharing(t, 2)
+	a := Attachment{Door: DoorPeer, Party: "RU", Digest: gateway.DigestOf([]byte("x")), MediaType: "image/png", Size: 2, State: AttachmentComing, Created: now, Named: true, Until: now.Add(time.Hour)}
+	do(t, both[0], func(tx *Tx) error { return tx.PutAttachment(a) })
+	due := func(s *Store) []Attachment { return must(s.AttachmentsDue(t.Context(), "RU", now, 10))(t) }
+	var wg sync.WaitGroup
+	var found [2][]Attachment
+	for i, s := range both {
+		wg.Go(func() { found[i] = due(s) })
+	}
+	wg.Wait()
+	if len(found[0])+len(found[1]) != 1 {
+		t.Fatalf("%d and %d have it", len(found[0]), len(found[1]))
+	}
+	first, second := 0, 1
+	if len(found[1]) == 1 {
+		first, second = 1, 0
+	}
+	if n := len(due(both[second])); n != 0 {
+		t.Errorf("the other has %d", n)
+	}
+	loses(t, both[first], both[second])
+	taken := due(both[second])
+	if len(taken) != 1 {
+		t.Fatalf("after the lease was lost the other has %d", len(taken))
+	}
+	put := func(s *Store, a Attachment) error {
+		a.Received = 2
+		_, err := s.Do(t.Context(), func(tx *Tx) error { return errors.Join(tx.PutChunk(a, 0, []byte("ab")), tx.SetAttachment(a)) })
+		return err
+	}
+	if err := put(both[first], found[first][0]); !errors.Is(err, ErrTaken) {
+		t.Errorf("who has lost it writes: %v", err)
+	}
+	if err := put(both[second], taken[0]); err != nil {
+		t.Error(err)
+	}
 }
