@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"customs.example/gateway"
 	"customs.example/gateway/analysis"
@@ -93,7 +94,22 @@ type PartnerConfig struct {
 	Address         string                   `yaml:"address"`
 	Administrations []gateway.Administration `yaml:"administrations"`
 	Cap             release.Size             `yaml:"cap"` // of its messages, where it is more than the gateway takes anyway
-	Vouch           `yaml:",inline"`
+	// Attachments says which images and scans that its messages name are fetched; without it none.
+	Attachments FetchConfig `yaml:"attachments"`
+	Vouch       `yaml:",inline"`
+}
+
+// FetchConfig says which images and scans are fetched from a partner.
+type FetchConfig struct {
+	Kinds     []string      `yaml:"kinds"` // codes of the list attachment-kind
+	Each      mebibytes     `yaml:"each"`
+	Total     mebibytes     `yaml:"total"` // of all that are kept
+	Retention time.Duration `yaml:"retention"`
+}
+
+// none reports whether nothing is said.
+func (c FetchConfig) none() bool {
+	return len(c.Kinds) == 0 && c.Each == 0 && c.Total == 0 && c.Retention == 0
 }
 
 // Vouch is what a certificate is trusted by.

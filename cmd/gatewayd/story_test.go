@@ -84,6 +84,8 @@ func TestStories(t *testing.T) {
 
 			"postgres": postgres,
 			"cable":    cableTo,
+			"line":     lineTo,
+			"scan":     scan,
 
 			"same-explanation": sameExplanation,
 
@@ -120,6 +122,7 @@ func setUp(env *testscript.Env) error {
 			env.T().FailNow()
 		}
 	})
+	env.Values[lineKey{}] = new(line)
 	for _, dir := range []string{"cases", "administrations"} {
 		if err := os.CopyFS(filepath.Join(env.WorkDir, dir), os.DirFS(filepath.Join("../../testdata", dir))); err != nil {
 			return err

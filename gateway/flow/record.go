@@ -117,6 +117,11 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 	} else if !free {
 		return true, tx.Audit("gateway", "judged again: another has taken its number", s.Called(), a.Digest)
 	}
+	if there, err := g.attachmentsThere(ctx, tx, j); err != nil {
+		return false, err
+	} else if !there {
+		return true, tx.Audit("gateway", "judged again: an attachment is there no more", s.Called(), a.Digest)
+	}
 	if j.revises != nil {
 		if again, err := g.recordRevision(ctx, tx, a, j); err != nil {
 			return false, err
@@ -198,6 +203,9 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 			if err := errors.Join(tx.TakeNumber(g.officeKey(s.Office), n, m.ID), tx.Audit("gateway", "number taken", n+" "+string(m.ID), m.PayloadDigest)); err != nil {
 				return false, err
 			}
+		}
+		if err := g.nameAttachments(ctx, tx, *m, s.Office, j.notices[i]); err != nil {
+			return false, err
 		}
 		if j.cancels != nil || m.Kind == kindCancellation || m.Kind == kindArrival {
 			continue
