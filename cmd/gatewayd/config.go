@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"customs.example/gateway"
 	"customs.example/gateway/analysis"
@@ -93,8 +94,31 @@ type PartnerConfig struct {
 	Address         string                   `yaml:"address"`
 	Administrations []gateway.Administration `yaml:"administrations"`
 	Cap             release.Size             `yaml:"cap"` // of its messages, where it is more than the gateway takes anyway
-	Vouch           `yaml:",inline"`
+	// Mode says how it gets what is for it: push, which is the default, or pull: it fetches.
+	Mode string `yaml:"mode"`
+	// Receipts says what it may acknowledge by what it has fetched: signed, which is the default, or plain.
+	Receipts string `yaml:"receipts"`
+	// Fetch is how often is fetched from it what it has for us; zero: it hands that over.
+	Fetch time.Duration `yaml:"fetch"`
+	Vouch `yaml:",inline"`
 }
+
+// How a partner gets what is for it, and what it acknowledges that by.
+const (
+	modePush       = "push"
+	modePull       = "pull"
+	receiptsSigned = "signed"
+	receiptsPlain  = "plain"
+)
+
+// minFetch and maxFetch bound how often is fetched from a partner.
+const (
+	minFetch = 100 * time.Millisecond
+	maxFetch = time.Hour
+)
+
+// pulls reports whether the partner fetches what is for it.
+func (p PartnerConfig) pulls() bool { return p.Mode == modePull }
 
 // Vouch is what a certificate is trusted by.
 type Vouch struct {

@@ -38,11 +38,13 @@ type Options struct {
 	Keys       *seal.Keyring
 	Trust      *seal.Trust
 	Tolerances reconcile.Tolerances
-	Agreements recognition.Agreements           // by which controls are recognised
-	Links      map[gateway.Administration]Link  // who is asked to deliver for whom
-	Caps       map[gateway.Administration]int   // whose messages may have more bytes than others
-	Budget     *budget.Process                  // what may be used at once; by default its Default
-	Disk       func() (used float64, err error) // which part of the database's disk is in use; nil: nobody looks
+	Agreements recognition.Agreements             // by which controls are recognised
+	Links      map[gateway.Administration]Link    // who is asked to deliver for whom
+	Fetches    map[gateway.Administration]Fetches // who fetches what is for it: nothing is handed over to it
+	Sources    []Source                           // from whom is fetched what is for us
+	Caps       map[gateway.Administration]int     // whose messages may have more bytes than others
+	Budget     *budget.Process                    // what may be used at once; by default its Default
+	Disk       func() (used float64, err error)   // which part of the database's disk is in use; nil: nobody looks
 	Now        func() time.Time
 	NewID      func() string  // a fresh UUID
 	Jitter     func() float64 // in [0, 1)
@@ -75,6 +77,7 @@ func New(o Options) *Gateway {
 	for a := range o.Links {
 		g.couriers[a] = newCourier(g, a)
 		g.balancers[a] = &balancer{g: g, with: a, wake: make(chan struct{}, 1)}
+		g.balancers[a].opened.Store(g.Waits(a)) // whom nobody calls cannot be asked
 	}
 	return g
 }
@@ -82,7 +85,8 @@ func New(o Options) *Gateway {
 // Caller is who asks, as the door has verified it.
 type Caller struct {
 	URI    string
-	Office string // the office it submits for
+	Office string                   // the office it submits for
+	Speaks []gateway.Administration // of a partner's gateway: for whom it speaks
 }
 
 // Run judges what has no judgement, delivers and expires until the context ends. Each
@@ -94,6 +98,9 @@ func (g *Gateway) Run(ctx context.Context) {
 	}
 	for _, b := range g.balancers {
 		wg.Go(func() { b.run(ctx) })
+	}
+	for _, s := range g.Sources {
+		wg.Go(func() { g.fetching(ctx, s) })
 	}
 	wg.Go(func() { g.judging(ctx) })
 	wg.Go(func() { g.sweep(ctx) })

@@ -58,7 +58,7 @@ func TestEveryCallEveryRole(t *testing.T) {
 		System: {
 			"Submit", "SubmissionService/Check", "Withdraw", "Choose", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "SubmissionService/Explain",
 			"Print", "HandOver", "NumberService/List", "Uses", "Sent", "InboxService/Explain", "InboxService/List", "InboxService/Get", "InboxService/Watch", "InboxService/Acknowledge", "Find", "MovementService/Get", "MovementService/List", "Timeline", "Announced",
-			"Create", "SubscriptionService/Get", "SubscriptionService/List", "End", "Fetch", "SubscriptionService/Acknowledge", "Renew", "Release",
+			"Create", "SubscriptionService/Get", "SubscriptionService/List", "End", "Fetch", "SubscriptionService/Acknowledge", "Renew", "Release", "Follow", "Content",
 		},
 		Analyst: {"Coverage", "MessageService/List", "MessageService/Explain", "MappingService/List", "MappingService/Get"},
 		Auditor: {"AuditService/List"},

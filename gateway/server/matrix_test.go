@@ -569,6 +569,13 @@ var lines = map[string]line{
 		name, lease, _ := h.lease(of)
 		return &exchangev1.ReleaseLeaseRequest{Name: name, Lease: lease}
 	}},
+	"SubscriptionService/Follow": {ask: func(h *house, of object) proto.Message {
+		return &exchangev1.FetchRequest{Name: h.subscription(of)}
+	}},
+	"SubscriptionService/Content": {ask: func(h *house, of object) proto.Message { // of what a partner has fetched alone
+		name, _, message := h.lease(of)
+		return &exchangev1.FetchedContentRequest{Name: name, MessageId: message}
+	}},
 	"InboxService/Parked": {ask: func(h *house, of object) proto.Message {
 		return &exchangev1.ListParkedRequest{PageSize: 1}
 	}},

@@ -74,10 +74,12 @@ func misrouted(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w ht
 	writeProblem(w, code, "", nil)
 }
 
-// deliveries is where partners post signed XML; openAPI, where the door is described.
+// deliveries is where partners post signed XML; fetchedContent, where they take what they have fetched as it
+// was signed; openAPI, where the door is described.
 const (
-	deliveries = "/v1/deliveries"
-	openAPI    = "/v1/openapi.json"
+	deliveries     = "/v1/deliveries"
+	fetchedContent = "/v1/subscriptions/{name}/messages/{message_id}"
+	openAPI        = "/v1/openapi.json"
 )
 
 // path is one that the door knows, with the verb that it takes.
@@ -93,6 +95,7 @@ var parameter = regexp.MustCompile(`\\\{[a-z_]+\\\}`)
 var paths = sync.OnceValue(func() []path {
 	known := []path{
 		{http.MethodPost, regexp.MustCompile("^" + regexp.QuoteMeta(deliveries) + "$"), false}, {http.MethodGet, regexp.MustCompile("^" + regexp.QuoteMeta(openAPI) + "$"), false},
+		{http.MethodGet, regexp.MustCompile("^" + parameter.ReplaceAllString(regexp.QuoteMeta(fetchedContent), "[^/]+") + "$"), true},
 	}
 	services := exchangev1.File_exchange_v1_exchange_proto.Services()
 	for i := range services.Len() {
