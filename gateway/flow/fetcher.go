@@ -39,8 +39,8 @@ type FetchLink interface {
 // How a gateway fetches.
 const (
 	FetchName  = "gateway" // of its subscription
-	FetchAtOne = 20        // messages of one lease
-	FetchLease = 20 * time.Second
+	FetchAtOne = 10        // messages of one lease
+	FetchLease = 10 * time.Second
 )
 
 // fetching fetches from a partner until the context ends.
