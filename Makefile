@@ -1,4 +1,4 @@
-# make demo   two gateways exchange a truck's data, on this machine
+# make demo   three gateways exchange trucks' data, on this machine, of which one only fetches
 # make demo-ha   the same of two gateways on one database, of which one is killed; the clients
 #                ask again at the other, and both sides are counted
 # make torture-store KILLS=300   gateways and their database killed so many times under load
