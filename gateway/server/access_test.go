@@ -88,6 +88,19 @@ func TestEveryCallEveryRole(t *testing.T) {
 	}
 }
 
+// A partner's gateway fetches only if its record says so, and then does no more than that besides.
+func TestAPartnerFetchesOnlyIfItsRecordSaysSo(t *testing.T) {
+	for _, fetches := range []bool{false, true} {
+		a := newAccess(nil, []Caller{{URI: "customs://XX/gateway/1", Role: Partner, Fetches: fetches}}, new(Server).refusal)
+		for _, method := range methods() {
+			want := RightOf(method) == exchangev1.Right_DELIVER || RightOf(method) == exchangev1.Right_BALANCE || fetches && strings.Contains(method, "SubscriptionService")
+			if _, err := a.admit(memory("customs://XX/gateway/1"), method); (err == nil) != want {
+				t.Errorf("fetches %v, calling %s: %v, want admitted %v", fetches, method, err, want)
+			}
+		}
+	}
+}
+
 func TestEveryCallNamesARight(t *testing.T) {
 	for _, method := range methods() {
 		if RightOf(method) == exchangev1.Right_RIGHT_UNSPECIFIED {
