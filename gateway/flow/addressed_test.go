@@ -432,3 +432,79 @@ func TestWhatAPartnerThatFetchesHasLostIsHandedOutAgain(t *testing.T) {
 		t.Errorf("differences left: %v", open)
 	}
 }
+
+// Several systems of a partner fetch at once, and some of them die while they hold a lease: each message is accepted
+// once, by one of them.
+func TestParallelSystemsOfAPartnerShareWhatIsForIt(t *testing.T) {
+	w := fetching(t, flow.Fetches{Plain: true})
+	id := w.notice()
+	const n, systems = 60, 6
+	for i := range n - 1 {
+		w.copies(w.cn, id, 1, func(_ int, m *store.Message) {
+			m.ID = gateway.MessageID(fmt.Sprintf("%s-%03d", id, i))
+			m.Chain, m.Whole = m.ID, m.ID
+		})
+	}
+	w.subscribes(russia, store.FetchFilter{})
+	var mu sync.Mutex
+	held, done := map[gateway.MessageID]int{}, map[gateway.MessageID]int{}
+	var wg sync.WaitGroup
+	for i := range systems {
+		wg.Go(func() {
+			by := flow.Caller{URI: fmt.Sprintf("customs://RU/gateway/%d", i), Speaks: russia.Speaks}
+			for round := 0; ; round++ {
+				got, err := w.cn.Fetch(t.Context(), by, "all", 3, flow.MinLease)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if len(got.Messages) == 0 {
+					return
+				}
+				mu.Lock()
+				for _, h := range got.Messages {
+					if held[h.Message.ID]++; held[h.Message.ID] > 1 {
+						t.Errorf("%s is held by two", h.Message.ID)
+					}
+				}
+				mu.Unlock()
+				if i%2 == 1 && round == 1 {
+					return // it dies
+				}
+				var given []flow.Receipted
+				for _, h := range got.Messages {
+					given = append(given, flow.Receipted{ID: h.Message.ID, Payload: h.Message.PayloadDigest})
+				}
+				if _, err := w.cn.AcknowledgeReceipted(t.Context(), by, "all", got.Lease, given); err != nil {
+					t.Error(err)
+					return
+				}
+				mu.Lock()
+				for _, h := range got.Messages {
+					done[h.Message.ID]++
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	w.clock.add(flow.MinLease)
+	for {
+		got := w.fetched(russia, 0)
+		if len(got.Messages) == 0 {
+			break
+		}
+		for _, h := range got.Messages {
+			must(w.receipted(russia, got.Lease, flow.Receipted{ID: h.Message.ID, Payload: h.Message.PayloadDigest}))(t)
+			done[h.Message.ID]++
+		}
+	}
+	if len(done) != n {
+		t.Errorf("%d messages of %d are acknowledged", len(done), n)
+	}
+	for id, times := range done {
+		if m := w.message(id); times != 1 || m.State != gateway.Unsigned {
+			t.Errorf("%s is acknowledged %d times, and %s", id, times, m.State)
+		}
+	}
+}
