@@ -185,7 +185,7 @@ func (g *Gateway) handOverFetched(ctx context.Context, tx *store.Tx, all []store
 		}
 		if !m.State.Final() {
 			m.Attempts++
-			m.LastError = ""
+			m.LastError, m.Parked, m.Troubles = "", false, 0 // of what was to be handed over before
 			if m.State == gateway.Queued {
 				m.State = gateway.Sending
 			}

@@ -114,7 +114,9 @@ func (g *Gateway) fetchFrom(ctx context.Context, s Source, subscribed *bool) (mo
 		}
 		var refused gateway.Faults
 		switch {
-		case errors.As(failed, &refused): // it stays with the partner; the others go on
+		case errors.As(failed, &refused) && refused[0].Code == gateway.StorageShort: // so would all others
+			return false, failed
+		case refused != nil: // it stays with the partner; the others go on
 			g.Log.Tell(event.Event{Name: event.FetchRefused, Partner: s.Administrations[0], ID: gateway.Clip(string(m.ID)), Codes: event.CodesOf(refused), Cause: failed})
 		case failed != nil:
 			return false, failed

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -43,8 +44,18 @@ func (s *Server) content(w http.ResponseWriter, r *http.Request, conn *grpc.Clie
 	} {
 		w.Header().Set(name, value)
 	}
+	if strings.Contains(r.Header.Get("Range"), ",") { // each piece would be read by itself: then the whole goes
+		r.Header.Del("Range")
+	}
+	out := http.NewResponseController(w)
+	if out.SetWriteDeadline(time.Now().Add(ContentTimeout)) == nil { // who comes no further goes on by a range
+		defer func() { _ = out.SetWriteDeadline(time.Time{}) }() // the connection serves others
+	}
 	http.ServeContent(w, r, "", time.Time{}, c)
 }
+
+// ContentTimeout is how long a document may take to go out. What has not by then goes on from where it is.
+const ContentTimeout = 5 * time.Minute
 
 // fetchedParts reads the parts of a document, from wherever it is to be read.
 type fetchedParts struct {

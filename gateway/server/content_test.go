@@ -39,7 +39,9 @@ func (h *house) waits(to gateway.Administration, size int) store.Message {
 		ID: id, Route: "cn-ru-pre-arrival-notice", Kind: "PreArrivalNotice", Recipient: to, Chain: id, Whole: id, State: gateway.Queued, Created: now, ValidUntil: now.Add(time.Hour),
 		Header: signed.Header, Signature: signed.Signature, Payload: payload, PayloadDigest: gateway.DigestOf(payload), NextAttempt: now.Add(time.Hour), Answers: []store.Answer{}, Part: 1, Version: 1,
 	}
-	h.do(func(tx *store.Tx) error { return errors.Join(tx.PutMessage(m), tx.Audit("test", "queued", string(id), m.PayloadDigest)) })
+	h.do(func(tx *store.Tx) error {
+		return errors.Join(tx.PutMessage(m), tx.Audit("test", "queued", string(id), m.PayloadDigest))
+	})
 	return m
 }
 
@@ -135,6 +137,7 @@ func TestParallelAFetchedDocumentGoesOnAtAnyByte(t *testing.T) {
 		"the end":              {[]string{"Range", "bytes=-10"}, 206, 10},
 		"a piece":              {[]string{"Range", "bytes=10-19"}, 206, 10},
 		"what the caller has":  {[]string{"If-None-Match", etag}, 304, 0},
+		"two pieces":           {[]string{"Range", "bytes=0-0,5-9"}, 200, size},
 		"a range of no number": {[]string{"Range", "bytes=x-"}, 416, -1},
 	} {
 		got, raw := h.asks("partner", "GET", path, "", tt.header...)

@@ -162,13 +162,26 @@ func (s subscriptions) Content(r *exchangev1.FetchedContentRequest, stream excha
 			Code: gateway.FetchUnfit, Severity: gateway.Error, Path: "offset", Value: strconv.FormatInt(r.Offset, 10), Expected: gateway.Term("0-" + strconv.FormatInt(size, 10)),
 		}})
 	}
+	sent := make(chan error, 1)
+	go func() { sent <- sendParts(m, r.Offset, stream) }() // ends with the call at the latest
+	timer := time.NewTimer(ContentTimeout)
+	defer timer.Stop()
+	select {
+	case err := <-sent:
+		return err
+	case <-timer.C:
+		return status.FromContextError(context.DeadlineExceeded).Err()
+	}
+}
+
+func sendParts(m store.Message, offset int64, stream exchangev1.SubscriptionService_ContentServer) error {
 	if err := stream.Send(&exchangev1.ContentPart{
-		Sealed:    &exchangev1.SealedMessage{Header: m.Header, Signature: m.Signature, Size: size},
+		Sealed:    &exchangev1.SealedMessage{Header: m.Header, Signature: m.Signature, Size: int64(len(m.Payload))},
 		MessageId: string(m.ID), Kind: m.Kind, PayloadDigest: m.PayloadDigest.String(),
 	}); err != nil {
 		return err
 	}
-	for part := range slices.Chunk(m.Payload[r.Offset:], contentPart) {
+	for part := range slices.Chunk(m.Payload[offset:], contentPart) {
 		if err := stream.Send(&exchangev1.ContentPart{Content: part}); err != nil {
 			return err
 		}
