@@ -1,4 +1,4 @@
-# make demo   two gateways exchange a truck's data, on this machine
+# make demo   three gateways exchange trucks' data, on this machine, of which one only fetches
 # make demo-ha   the same of two gateways on one database, of which one is killed; the clients
 #                ask again at the other, and both sides are counted
 # make torture-store KILLS=300   gateways and their database killed so many times under load
@@ -64,11 +64,13 @@ deps:
 	command -v xmllint >/dev/null || missing="$$missing libxml2-utils"; \
 	$(INSTALL)
 
-# What only tests need: xsltproc for those that compare with others, PostgreSQL for those of
+# What only tests need: xsltproc for those that compare with others, Python, curl and openssl for the
+# page of who fetches, PostgreSQL for those of
 # the store, which start one of their own, and of Prometheus the tool that checks figures.
 test-deps: deps bin/promtool bin/redocly
 	@missing=; \
 	command -v xsltproc >/dev/null || missing="$$missing xsltproc"; \
+	for tool in python3 curl openssl; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
 	$(INSTALL)
 

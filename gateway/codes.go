@@ -194,6 +194,8 @@ const (
 	FetchedTooMany        Code = "FETCHED_TOO_MANY"
 	LeaseLost             Code = "LEASE_LOST"
 	LeaseOver             Code = "LEASE_OVER"
+	ReceiptPlain          Code = "RECEIPT_PLAIN"
+	FetchedEnded          Code = "FETCHED_ENDED"
 	CallerUnknown         Code = "CALLER_UNKNOWN"
 	RightMissing          Code = "RIGHT_MISSING"
 	ArrivalUnknown        Code = "ARRIVAL_UNKNOWN"

@@ -380,9 +380,11 @@ const parallel = "TestParallel"
 // undetected are tests with several goroutines that run without the detector all the same, by
 // package or by package and name.
 var undetected = map[string]string{
-	"mappings":                         "proofs of many rows, several at once; tables are shared in the tests of flow, server and the commands",
-	"cmd/gatewayd TestStories":         "the gateways are processes of their own",
-	"cmd/gatewayd TestReadmeFirstHour": "the gateways are processes of their own",
+	"mappings":                                               "proofs of many rows, several at once; tables are shared in the tests of flow, server and the commands",
+	"cmd/gatewayd TestStories":                               "the gateways are processes of their own",
+	"cmd/gatewayd TestReadmeFirstHour":                       "the gateways are processes of their own",
+	"cmd/gatewayd TestThePartnersPageByHand":                 "the gateway is a process of its own",
+	"cmd/gatewayd TestThePartnersProgramGetsItsFirstReceipt": "the gateway and the program are processes of their own",
 	"cmd/gatewayd TestAGatewayUnderLoadStaysSmallAndAnswers": "the gateway is a process of its own",
 }
 

@@ -11,6 +11,8 @@ import (
 // saving time for many years.
 const (
 	manzhouli  = "0603"
+	khorgos    = "9402"
+	nurZholy   = "39899001"
 	zabaykalsk = "10719110"
 )
 

@@ -35,6 +35,9 @@ type side struct {
 	Routes                    string
 	Pin                       gateway.Digest // of the partner's key
 	Trust                     map[string]gateway.Administration
+	Fetch                     string // how often it fetches from its partner; empty: never
+	Fetched                   *side  // a second partner, which fetches what is for it; nil: none
+	Khorgos                   string // a second office with a post of its own; empty: none
 
 	dir    string
 	cmd    *exec.Cmd
@@ -56,10 +59,48 @@ func (s *side) verifier() seal.TrustFile {
 
 func (s *side) log() string { return filepath.Join(s.dir, s.Name+".log") }
 
+// newKazakhstan makes the gateway of a third administration, which fetches from China and is called by nobody.
+func newKazakhstan(cn *side) (*side, error) {
+	pki := filepath.Join(cn.dir, "pki")
+	if err := mtls.GenerateDevPKI(pki, time.Now(), []mtls.DevAuthority{mtls.DevAdministration("kz", "KZ", nurZholy)}); err != nil {
+		return nil, err
+	}
+	ports, err := loopback.Addresses(2)
+	if err != nil {
+		return nil, err
+	}
+	kz := &side{
+		Own: "KZ", Side: "kz", Name: "kz", Database: "kz.db", Office: nurZholy, GRPC: ports[0], REST: ports[1], Partner: "CN", PartnerSide: "cn", PartnerGRPC: cn.GRPC,
+		Fetch: "200ms", Trust: map[string]gateway.Administration{"cn": "CN", "kz": "KZ"}, dir: cn.dir,
+	}
+	if err := mtls.GenerateSigningKey(filepath.Join(pki, "kz", "signing.pem")); err != nil {
+		return nil, err
+	}
+	for _, of := range []struct{ know, known *side }{{kz, cn}, {cn, kz}} {
+		shown, err := mtls.LoadRoots(filepath.Join(pki, of.known.Side, "gateway.pem"))
+		if err != nil {
+			return nil, err
+		}
+		if of.know == kz {
+			kz.Pin = mtls.SPKIPin(shown[0])
+			continue
+		}
+		second := *kz
+		second.Pin = mtls.SPKIPin(shown[0])
+		cn.Fetched = &second
+	}
+	cn.Trust = map[string]gateway.Administration{"cn": "CN", "ru": "RU", "kz": "KZ"}
+	cn.Routes += ", cn-kz-pre-arrival-notice"
+	cn.Khorgos = khorgos
+	return kz, nil
+}
+
 // newSides makes the PKI of two administrations in dir, and a gateway of each.
 func newSides(dir string) (cn, ru *side, err error) {
 	pki := filepath.Join(dir, "pki")
-	if err := mtls.GenerateDevPKI(pki, time.Now(), mtls.DevAuthorities()); err != nil {
+	authorities := mtls.DevAuthorities()
+	authorities[0].Identities = append(authorities[0].Identities, mtls.DevIdentity{Name: "post-" + khorgos, URI: "customs://CN/office/" + khorgos + "/post/1"})
+	if err := mtls.GenerateDevPKI(pki, time.Now(), authorities); err != nil {
 		return nil, nil, err
 	}
 	ports, err := loopback.Addresses(4)

@@ -1,4 +1,4 @@
-// Command demo plays the exchange of a truck's data between two gateways on this
+// Command demo plays the exchange of trucks' data between gateways on this
 // machine, and compares everything that comes out with what it has put in. It refuses
 // to say OK to anything that it has not seen happen.
 package main
@@ -28,7 +28,7 @@ const usage = `usage: demo [-bin DIR] [-ha N | -torture N [-mutations FILE]]
 The environment says the rest:
   SEED=n    draw what the run n drew; without it every run draws anew
   OUT=dir   leave every message, receipt, trace and comparison there as files
-  KEEP=1    leave both gateways running, and say how to talk to them
+  KEEP=1    leave the gateways running, and say how to talk to them
 `
 
 func main() {
@@ -108,7 +108,7 @@ func run(ctx context.Context, bin string, seed uint64) (err error) {
 		}
 	}
 	p := &play{screen: &screen{w: os.Stdout}, dice: roll(seed), bin: bin, dir: dir, out: out, now: time.Now}
-	p.printf("Two customs gateways, China and Russia, exchange a truck's data. All data are invented.\n")
+	p.printf("Customs gateways of China, Russia and Kazakhstan exchange trucks' data. All data are invented.\n")
 	defer func() {
 		if keep && err == nil {
 			p.howToTalk()
@@ -124,7 +124,7 @@ func run(ctx context.Context, bin string, seed uint64) (err error) {
 		p.startGateways,
 		p.manifestIsHeld, p.exitReportCompletes, p.noticeIsRight, p.traceIsRight,
 		p.russiaAnswers, p.truckArrives, p.russiaSends, p.truckDoesNotGo, p.waybillIsChanged,
-		p.elevenFaults, p.strangerIsRefused, p.sameIDOtherContent, p.priceStaysHome,
+		p.elevenFaults, p.strangerIsRefused, p.sameIDOtherContent, p.priceStaysHome, p.kazakhstanFetches,
 	} {
 		if err := step(ctx); err != nil {
 			return fmt.Errorf("step %d: %w", p.steps, err)

@@ -24,9 +24,9 @@ type play struct {
 	bin, dir, out string
 	now           func() time.Time
 
-	cn, ru                         *side
-	cnPost, cnNational             *client
-	ruPost, ruNational             *client
+	cn, ru, kz                     *side
+	cnPost, cnNational, cnKhorgos  *client
+	ruPost, ruNational, kzNational *client
 	truck                          *truck
 	manifestXML, reportXML, notice []byte
 	message                        *exchangev1.MessageStatus // the notice, as China knows it
@@ -36,6 +36,9 @@ type play struct {
 func (p *play) startGateways(ctx context.Context) (err error) {
 	p.step("Two gateways start. Each knows the other by its CA, its name and its key.")
 	if p.cn, p.ru, err = newSides(p.dir); err != nil {
+		return err
+	}
+	if p.kz, err = newKazakhstan(p.cn); err != nil {
 		return err
 	}
 	for _, s := range []*side{p.cn, p.ru} {
@@ -50,6 +53,7 @@ func (p *play) startGateways(ctx context.Context) (err error) {
 	}{
 		{&p.cnPost, p.cn, "cn/post"}, {&p.cnNational, p.cn, "cn/national"},
 		{&p.ruPost, p.ru, "ru/post"}, {&p.ruNational, p.ru, "ru/national"},
+		{&p.cnKhorgos, p.cn, "cn/post-" + khorgos}, {&p.kzNational, p.kz, "kz/national"},
 	} {
 		if *c.to, err = dial(c.side, p.bin, c.certs); err != nil {
 			return err
@@ -67,13 +71,13 @@ func (p *play) startGateways(ctx context.Context) (err error) {
 
 // end closes what the play has opened and stops the gateways.
 func (p *play) end() error {
-	for _, c := range []*client{p.cnPost, p.cnNational, p.ruPost, p.ruNational} {
+	for _, c := range []*client{p.cnPost, p.cnNational, p.cnKhorgos, p.ruPost, p.ruNational, p.kzNational} {
 		if c != nil {
 			c.close()
 		}
 	}
 	var errs []error
-	for _, s := range []*side{p.cn, p.ru} {
+	for _, s := range []*side{p.cn, p.ru, p.kz} {
 		if s != nil {
 			errs = append(errs, s.stop())
 		}
@@ -83,11 +87,11 @@ func (p *play) end() error {
 
 // howToTalk says how to go on with gateways that are left running.
 func (p *play) howToTalk() {
-	p.printf("\nBoth gateways go on running; their files are in %s.\n\n  PKI=%s\n", p.dir, filepath.Join(p.dir, "pki"))
+	p.printf("\nThe gateways go on running; their files are in %s.\n\n  PKI=%s\n", p.dir, filepath.Join(p.dir, "pki"))
 	for _, s := range []struct {
 		*side
 		who, plate string
-	}{{p.cn, "post", p.truck.Tractor}, {p.ru, "national", latin(p.truck.Tractor)}} {
+	}{{p.cn, "post", p.truck.Tractor}, {p.ru, "national", latin(p.truck.Tractor)}, {p.kz, "national", latin(p.truck.Tractor)}} {
 		ca, cert := "$PKI/"+s.Side+"/ca.pem", "$PKI/"+s.Side+"/"+s.who
 		p.printf("\n%s, as its %s:\n", s.Own, s.who)
 		p.printf("  export GATEWAY_ADDR=%s GATEWAY_SERVER=%s GATEWAY_CA=%s GATEWAY_CERT=%s.pem GATEWAY_KEY=%s-key.pem\n", s.GRPC, s.uri(), ca, cert, cert)
@@ -95,7 +99,7 @@ func (p *play) howToTalk() {
 		p.printf("  grpcurl -cacert %s -cert %s.pem -key %s-key.pem -d '{}' %s exchange.v1.SubmissionService/List\n", ca, cert, cert, s.GRPC)
 		p.printf("  curl --cacert %s --cert %s.pem --key %s-key.pem https://%s/v1/submissions\n", ca, cert, cert, s.REST)
 	}
-	p.printf("\nTo stop them: kill %d %d\n", p.cn.cmd.Process.Pid, p.ru.cmd.Process.Pid)
+	p.printf("\nTo stop them: kill %d %d %d\n", p.cn.cmd.Process.Pid, p.ru.cmd.Process.Pid, p.kz.cmd.Process.Pid)
 }
 
 // save leaves a file in OUT, if there is one.

@@ -119,6 +119,7 @@ func (fakePartners) List(context.Context, *exchangev1.ListPartnersRequest) (*exc
 
 func (fakePartners) Queues(context.Context, *exchangev1.ListQueuesRequest) (*exchangev1.ListQueuesResponse, error) {
 	return &exchangev1.ListQueuesResponse{Queues: []*exchangev1.Queue{
+		{Partner: "KZ", Route: "cn-kz-pre-arrival-notice", State: "queued", Messages: 2, Oldest: instant("2026-03-02T01:00:00Z"), Age: 60, Fetched: true},
 		{Partner: "RU", Route: "cn-ru-pre-arrival-notice", State: "queued", Messages: 2, Oldest: instant("2026-03-02T02:00:00Z"), Age: 3725},
 		{Partner: "RU", Route: "cn-ru-pre-arrival-notice", State: "received", Messages: 1, Oldest: instant("2026-03-02T02:30:00Z"), Age: 61},
 	}}, nil

@@ -177,7 +177,11 @@ func (p *page) queues(all []*exchangev1.Queue) {
 	}
 	p.columns("partner", "route", "state", "messages", "oldest", "age")
 	for _, q := range all {
-		p.line(q.Partner, q.Route, p.state(q.State), strconv.Itoa(int(q.Messages)), p.time(q.Oldest), (time.Duration(q.Age) * time.Second).String())
+		state := p.state(q.State)
+		if q.Fetched {
+			state += ", " + p.text("fetchedBy")
+		}
+		p.line(q.Partner, q.Route, state, strconv.Itoa(int(q.Messages)), p.time(q.Oldest), (time.Duration(q.Age) * time.Second).String())
 	}
 }
 

@@ -153,6 +153,9 @@ func (s *setup) checkListeners(f *findings) {
 	}
 	for i, p := range s.Partners {
 		key := fmt.Sprintf("partners[%d].address", i)
+		if p.pulls() && p.Address == "" { // nobody calls it
+			continue
+		}
 		if !f.need(key, p.Address) {
 			continue
 		}
@@ -283,7 +286,23 @@ func (s *setup) checkParties(f *findings) {
 			speaks[a] = key
 		}
 		p.Attachments.check(f, key+".attachments")
-		s.callers = append(s.callers, server.Caller{URI: p.URI, Role: server.Partner, Administrations: p.Administrations})
+		if p.Mode != "" && p.Mode != modePush && p.Mode != modePull {
+			f.refuse(key+".mode", gateway.ConfigChoice, p.Mode, modePush, modePull)
+		}
+		if p.Receipts != "" && p.Receipts != receiptsSigned && (p.Receipts != receiptsPlain || !p.pulls()) {
+			choices := []string{receiptsSigned}
+			if p.pulls() {
+				choices = append(choices, receiptsPlain)
+			}
+			f.refuse(key+".receipts", gateway.ConfigChoice, p.Receipts, choices...)
+		}
+		switch {
+		case p.Fetch != 0 && (p.Fetch < minFetch || p.Fetch > maxFetch):
+			f.refuse(key+".fetch", gateway.ConfigChoice, p.Fetch.String(), minFetch.String()+" - "+maxFetch.String())
+		case p.Fetch != 0 && p.Address == "":
+			f.refuse(key+".address", gateway.ConfigMissing, "")
+		}
+		s.callers = append(s.callers, server.Caller{URI: p.URI, Role: server.Partner, Administrations: p.Administrations, Fetches: p.pulls()})
 		s.partners = append(s.partners, peer.Partner{URI: p.URI, Address: p.Address, Administrations: p.Administrations})
 	}
 }

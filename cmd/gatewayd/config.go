@@ -96,7 +96,13 @@ type PartnerConfig struct {
 	Cap             release.Size             `yaml:"cap"` // of its messages, where it is more than the gateway takes anyway
 	// Attachments says which images and scans that its messages name are fetched; without it none.
 	Attachments FetchConfig `yaml:"attachments"`
-	Vouch       `yaml:",inline"`
+	// Mode says how it gets what is for it: push, which is the default, or pull: it fetches.
+	Mode string `yaml:"mode"`
+	// Receipts says what it may acknowledge by what it has fetched: signed, which is the default, or plain.
+	Receipts string `yaml:"receipts"`
+	// Fetch is how often is fetched from it what it has for us; zero: it hands that over.
+	Fetch time.Duration `yaml:"fetch"`
+	Vouch `yaml:",inline"`
 }
 
 // FetchConfig says which images and scans are fetched from a partner.
@@ -111,6 +117,23 @@ type FetchConfig struct {
 func (c FetchConfig) none() bool {
 	return len(c.Kinds) == 0 && c.Each == 0 && c.Total == 0 && c.Retention == 0
 }
+
+// How a partner gets what is for it, and what it acknowledges that by.
+const (
+	modePush       = "push"
+	modePull       = "pull"
+	receiptsSigned = "signed"
+	receiptsPlain  = "plain"
+)
+
+// minFetch and maxFetch bound how often is fetched from a partner.
+const (
+	minFetch = 100 * time.Millisecond
+	maxFetch = time.Hour
+)
+
+// pulls reports whether the partner fetches what is for it.
+func (p PartnerConfig) pulls() bool { return p.Mode == modePull }
 
 // Vouch is what a certificate is trusted by.
 type Vouch struct {

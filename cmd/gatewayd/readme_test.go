@@ -23,14 +23,22 @@ type step struct{ command, want string }
 // session returns the commands that stand in the README below a heading.
 func session(t *testing.T, root, heading string) (steps []step) {
 	t.Helper()
-	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	return sessionOf(t, filepath.Join(root, "README.md"), heading)
+}
+
+// sessionOf returns those of another page. Text may stand before them.
+func sessionOf(t *testing.T, file, heading string) (steps []step) {
+	t.Helper()
+	page, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, ok := strings.Cut(string(readme), "## "+heading+"\n\n```\n")
+	_, below, ok := strings.Cut(string(page), "## "+heading+"\n")
+	below, _, _ = strings.Cut(below, "\n## ")
+	_, rest, there := strings.Cut(below, "\n```\n")
 	text, _, closed := strings.Cut(rest, "```")
-	if !ok || !closed {
-		t.Fatalf("README.md has no session below %q", heading)
+	if !ok || !there || !closed {
+		t.Fatalf("%s has no session below %q", filepath.Base(file), heading)
 	}
 	for _, one := range strings.Split(strings.TrimPrefix(text, "$ "), "\n$ ") {
 		command, want, _ := strings.Cut(one, "\n")

@@ -108,7 +108,7 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 	collectEarly(s.limits)
 	g = flow.New(flow.Options{
 		Own: s.Administration, Chain: s.chain, Store: db, Keys: s.keys, Trust: s.trust, Tolerances: s.tolerances, Agreements: s.agreements,
-		Links: carrying(links), Caps: s.caps(), Fetching: s.fetching(), Budget: room, Disk: diskOf(s.trustBase()),
+		Links: carrying(links), Fetches: s.fetches(), Sources: s.sources(links), Caps: s.caps(), Fetching: s.fetching(), Budget: room, Disk: diskOf(s.trustBase()),
 		Now: time.Now, NewID: uuid.NewString, Jitter: rand.Float64, Log: log,
 	})
 	monitor := server.NewMonitor(log, time.Now, figures.Handler(log.Library("prometheus")), s.needs(db, keys)...)
@@ -150,6 +150,29 @@ func carrying(links map[gateway.Administration]*peer.Link) map[gateway.Administr
 	out := make(map[gateway.Administration]flow.Link, len(links))
 	for a, l := range links {
 		out[a] = l
+	}
+	return out
+}
+
+// fetches are the administrations whose partners fetch what is for them.
+func (s *setup) fetches() map[gateway.Administration]flow.Fetches {
+	out := make(map[gateway.Administration]flow.Fetches)
+	for _, p := range s.Partners {
+		for _, a := range p.Administrations {
+			if p.pulls() {
+				out[a] = flow.Fetches{Plain: p.Receipts == receiptsPlain}
+			}
+		}
+	}
+	return out
+}
+
+// sources are the partners from which is fetched what they have for us.
+func (s *setup) sources(links map[gateway.Administration]*peer.Link) (out []flow.Source) {
+	for _, p := range s.Partners {
+		if p.Fetch > 0 {
+			out = append(out, flow.Source{URI: p.URI, Administrations: p.Administrations, Every: p.Fetch, Link: links[p.Administrations[0]]})
+		}
 	}
 	return out
 }

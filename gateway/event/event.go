@@ -45,6 +45,10 @@ const (
 	MessageDecoded      Name = "message decoded"
 	MessageAcknowledged Name = "message acknowledged"
 	MessagesHandedOut   Name = "messages handed out"
+	MessageUnsigned     Name = "message acknowledged without a signature"
+	FetchRefused        Name = "fetched message refused"
+	FetchFailed         Name = "nothing can be fetched"
+	FetchResumed        Name = "fetching goes on"
 	BorderArrived       Name = "border record arrived"
 	BorderJudged        Name = "border record judged"
 	SubmissionApproved  Name = "submission decided on"
@@ -158,7 +162,11 @@ var Kinds = []Kind{
 	{MessageJudged, slog.LevelInfo, "It is accepted, refused, or parked until a table can read it.", []string{"door", "party", "id", "kind", "state", "codes", "movement", "took"}},
 	{MessageDecoded, slog.LevelInfo, "An operator had a parked message judged again.", []string{"door", "party", "id", "caller", "kind", "state", "codes", "movement"}},
 	{MessageAcknowledged, slog.LevelInfo, "The administration's own system has taken a message.", []string{"door", "party", "id", "caller", "subscription"}},
-	{MessagesHandedOut, slog.LevelInfo, "A system of the administration has fetched messages by a subscription.", []string{"subscription", "caller", "count"}},
+	{MessagesHandedOut, slog.LevelInfo, "A system of the administration, or a partner's gateway, has fetched messages by a subscription.", []string{"subscription", "caller", "count"}},
+	{MessageUnsigned, slog.LevelInfo, "A partner has acknowledged without a signature a message that it has fetched, as its record allows.", []string{"message", "route", "partner", "state", "attempt", "caller", "subscription"}},
+	{FetchRefused, slog.LevelError, "What was fetched from a partner is no message that can be taken; it is not acknowledged.", []string{"partner", "id", "codes", "cause"}},
+	{FetchFailed, slog.LevelError, "A partner hands out nothing, or takes no receipt for what was fetched; it is tried again.", []string{"partner", "cause"}},
+	{FetchResumed, slog.LevelInfo, "Fetching from a partner goes on after failures, which are counted.", []string{"partner", "count"}},
 	{BorderArrived, slog.LevelInfo, "A post's record of an arrival or a departure is on disk, as it came.", []string{"door", "party", "id", "caller", "bytes", "again"}},
 	{BorderJudged, slog.LevelInfo, "It is recorded with its movement, or refused.", []string{"door", "party", "id", "state", "codes", "movement", "took"}},
 	{SubmissionRuled, slog.LevelInfo, "A supervisor ruled on texts of a submission in which a price was found that the route withholds; the reason is in the record.", []string{"door", "party", "id", "caller", "state", "count"}},

@@ -24,11 +24,11 @@ import (
 
 // When attachments are fetched.
 const (
-	// FetchRetry is how long an attachment is left alone after an attempt that brought nothing; it doubles.
-	FetchRetry    = 2 * time.Second
-	MaxFetchRetry = 15 * time.Minute
-	// FetchLook is how often it is looked for what is to be fetched.
-	FetchLook = 2 * time.Second
+	// AttachmentRetry is how long an attachment is left alone after an attempt that brought nothing; it doubles.
+	AttachmentRetry    = 2 * time.Second
+	MaxAttachmentRetry = 15 * time.Minute
+	// AttachmentLook is how often it is looked for what is to be fetched.
+	AttachmentLook = 2 * time.Second
 	// PieceTimeout bounds the wait for one piece, which a line of 2 KiB a second brings in time.
 	PieceTimeout = 128 * time.Second
 	// MaxKept is how many attachments of one partner are kept.
@@ -141,7 +141,7 @@ func (f *fetcher) run(ctx context.Context) {
 				continue
 			}
 		}
-		timer := time.NewTimer(FetchLook)
+		timer := time.NewTimer(AttachmentLook)
 		select {
 		case <-ctx.Done():
 		case <-f.wake:
@@ -218,7 +218,7 @@ func (g *Gateway) fetchAttachment(ctx context.Context, from gateway.Administrati
 		return err
 	}
 	a.Tries++
-	a.Reason, a.NextTry = bad.code, g.Now().Add(g.doubled(FetchRetry, a.Tries, MaxFetchRetry))
+	a.Reason, a.NextTry = bad.code, g.Now().Add(g.doubled(AttachmentRetry, a.Tries, MaxAttachmentRetry))
 	if _, err := g.Store.Do(ctx, func(tx *store.Tx) error { return tx.NoteAttempt(a) }); err != nil {
 		return err
 	}

@@ -132,7 +132,7 @@ func TestAttachmentComesWholeOverABrokenLine(t *testing.T) {
 		if _, err := w.take(s.MessageID, gateway.DigestOf(content), 0); !slices.Equal(faultCodesOf(err), []gateway.Code{gateway.AttachmentComing}) {
 			t.Errorf("taken too soon: %v", err)
 		}
-		w.clock.add(flow.MaxFetchRetry)
+		w.clock.add(flow.MaxAttachmentRetry)
 	}
 	line.breakAfter = 0
 	w.fetch()
@@ -195,7 +195,7 @@ func TestWhatIsNotTheAttachmentIsRefused(t *testing.T) {
 				return
 			}
 			w.ru.Links["CN"].(*wire).spoilBytes = nil
-			w.clock.add(flow.MaxFetchRetry)
+			w.clock.add(flow.MaxAttachmentRetry)
 			w.fetch()
 			if got, err := w.take(s.MessageID, st.Digest, 0); err != nil || !bytes.Equal(got, content) {
 				t.Errorf("when the partner mends it: %d bytes, %v", len(got), err)
@@ -451,7 +451,7 @@ func TestASilentPartnerIsLeft(t *testing.T) {
 	}
 	line.silent = false
 	w.ru.HurryPieces(flow.PieceTimeout)
-	w.clock.add(flow.MaxFetchRetry)
+	w.clock.add(flow.MaxAttachmentRetry)
 	w.fetch()
 	if st := w.status(w.ru, s.MessageID); st.State != flow.AttachmentHere {
 		t.Errorf("%s, %v", st.State, st.Fault)
@@ -474,7 +474,7 @@ func TestParallelFetchersFetchByThemselves(t *testing.T) {
 	changed := w.ru.Store.Changed()
 	for w.status(w.ru, s.MessageID).State != flow.AttachmentHere {
 		if st := w.status(w.ru, s.MessageID); st.Fault != nil {
-			w.clock.add(flow.MaxFetchRetry) // it is due again
+			w.clock.add(flow.MaxAttachmentRetry) // it is due again
 		}
 		select {
 		case <-changed:

@@ -127,7 +127,7 @@ func (b *balancer) look(ctx context.Context, started time.Time) time.Duration {
 		return BalanceRetry // the store's trouble is told by who needs it
 	}
 	due := !open
-	if !due {
+	if !due && !b.g.Waits(b.with) {
 		last, err := b.g.Store.Read().Balance(ctx, b.with)
 		if err != nil {
 			return BalanceRetry
@@ -165,6 +165,9 @@ func (g *Gateway) Balance(ctx context.Context, with gateway.Administration) (sto
 	b, ok := g.balancers[with]
 	if !ok {
 		return store.Balance{}, store.ErrNotFound
+	}
+	if g.Waits(with) { // it asks, when it likes to
+		return store.Balance{}, gateway.Faults{fault(gateway.BalanceAway, string(with), "")}
 	}
 	return b.strike(ctx)
 }
@@ -425,6 +428,9 @@ func (e linkError) Unwrap() error { return e.error }
 
 func (b *balancer) returnOne(ctx context.Context, d store.Difference) error {
 	g := b.g
+	if g.Waits(b.with) {
+		return g.handOutAgain(ctx, d)
+	}
 	m, err := g.Store.Read().Message(ctx, d.ID)
 	if err != nil {
 		return err

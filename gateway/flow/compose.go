@@ -313,7 +313,7 @@ func (g *Gateway) message(rt *release.Route, o *Output, header seal.Header) (sto
 	if err != nil {
 		return store.Message{}, seal.Sealed{}, fmt.Errorf("seal message: %w", err)
 	}
-	return store.Message{
+	m := store.Message{
 		ID: header.MessageID, Route: rt.Name, Kind: rt.Kind, Recipient: rt.To, Conversation: header.Conversation, Chain: header.MessageID,
 		DocumentID: header.DocumentID, State: gateway.Queued, Created: header.Created, ExpectedArrival: expected,
 		LateBy: time.Duration(header.LateBy) * time.Second, ValidUntil: header.Created.Add(rt.Validity), Version: 1,
@@ -321,7 +321,11 @@ func (g *Gateway) message(rt *release.Route, o *Output, header seal.Header) (sto
 		PayloadDigest: o.Encoded.Digest(), Canonical: document.Marshal(released), CanonicalDigest: o.Released.Digest(),
 		Mapping: o.Encoded.Table(), MappingDigest: o.Encoded.TableDigest(), SchemaDigest: o.Conforming.SchemaDigest(),
 		NextAttempt: header.Created, Answers: []store.Answer{},
-	}, sealed, nil
+	}
+	if g.Waits(m.Recipient) {
+		g.await(&m, m.Created)
+	}
+	return m, sealed, nil
 }
 
 // wholeGoods reports whether a document, one of those that a split has made if any has, tells

@@ -99,7 +99,7 @@ func (c *courier) run(ctx context.Context) {
 // messages at once, so that what is made here is at once its own.
 func (g *Gateway) hasRoom(to gateway.Administration, n int) bool {
 	c, ok := g.couriers[to]
-	if !ok {
+	if !ok || g.Waits(to) {
 		return false
 	}
 	c.mu.Lock()
@@ -188,7 +188,7 @@ func (c *courier) start(ctx context.Context, tell func(error)) (time.Duration, e
 func (c *courier) reserve(messages []store.Message) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.running == nil || c.running.Err() != nil || !c.g.balancers[c.to].opened.Load() || c.crowded || c.outage > 0 || c.rest.After(c.g.Now()) ||
+	if c.running == nil || c.running.Err() != nil || c.g.Waits(c.to) || !c.g.balancers[c.to].opened.Load() || c.crowded || c.outage > 0 || c.rest.After(c.g.Now()) ||
 		slices.ContainsFunc(messages, func(m store.Message) bool { return m.Chain != m.ID || c.underway[m.ID] }) {
 		return false
 	}

@@ -63,6 +63,9 @@ const deliveryFactor = 4
 // with this message alone is noted with it; the error concerns all of them, or says that
 // it could not be noted.
 func (g *Gateway) attempt(ctx context.Context, to gateway.Administration, t store.Turn) (err error) {
+	if g.Waits(to) {
+		return g.awaitFetch(ctx, t)
+	}
 	room, err := g.Budget.Deliveries.Await(ctx, string(to), deliveryFactor*int64(t.Size))
 	if err != nil {
 		return err
@@ -115,11 +118,7 @@ func (g *Gateway) noted(ctx context.Context, t store.Turn, m store.Message, try 
 func (g *Gateway) tryDelivery(ctx context.Context, m store.Message) (err error) {
 	now := g.Now()
 	if now.After(m.ValidUntil) {
-		// A message goes back to queued when the link knows that nothing was handed over.
-		outcome := gateway.OutcomeUnknown
-		if m.State == gateway.Queued {
-			outcome = gateway.NeverHandedOver
-		}
+		outcome := outcomeOf(m)
 		m.State, m.Reason, m.Parked = gateway.Dead, "expired: "+outcome, false
 		err := g.conclude(ctx, m, reported{}, false)
 		return g.tellOf(m, event.Event{Name: event.MessageExpired, Outcome: outcome}, err)
@@ -184,6 +183,22 @@ func (g *Gateway) handOver(ctx context.Context, m store.Message, sealed seal.Sea
 		err := g.conclude(ctx, m, reported{}, false)
 		return g.tellOf(m, event.Event{Name: event.ReceiptRefused, Codes: event.CodesOf(asFaults(failure)), Cause: failure}, err)
 	}
+	said, err := g.said(ctx, m, made, receipt, at)
+	if err != nil {
+		return err
+	}
+	g.stands(&m, receipt, store.Statement(signed), at)
+	err = g.conclude(ctx, m, said, false)
+	told := event.Event{
+		Name: event.ReceiptVerified, Verdict: string(receipt.Verdict), Codes: codesOf(receipt.Faults),
+		Took: at.Sub(m.Created), Skew: skew(receipt.At, now, at, m.Attempts == 1),
+	}
+	return g.tellOf(m, told, err)
+}
+
+// said is what a verified receipt says to the submissions of its message. Made is what the message's payload
+// was made in, nil if that was let go.
+func (g *Gateway) said(ctx context.Context, m store.Message, made *Output, receipt seal.Receipt, at time.Time) (reported, error) {
 	// The partner tells when our clock is ahead of its; its receipt, when its is ahead of ours.
 	clocks := clockFaults(receipt.At, at)
 	if len(clocks) > 0 {
@@ -211,13 +226,18 @@ func (g *Gateway) handOver(ctx context.Context, m store.Message, sealed seal.Sea
 	}
 	unsaid, err := g.unsaid(ctx, m, made, others)
 	if err != nil {
-		return err
+		return reported{}, err
 	}
 	said := reported{receipt: &receipt, warnings: slices.Concat(clocks, contradicted, unsaid)}
 	if receipt.Verdict == gateway.ERR {
 		said.refusal = g.relocate(ctx, m, made, receipt.Faults)
 	}
-	m.LastError, m.Receipt, m.Answered = "", (*store.Statement)(&signed), at
+	return said, nil
+}
+
+// stands has a message stand as a verified receipt says.
+func (g *Gateway) stands(m *store.Message, receipt seal.Receipt, signed store.Statement, at time.Time) {
+	m.LastError, m.Receipt, m.Answered = "", &signed, at
 	next := receipt.Verdict.State()
 	if next == gateway.Received {
 		if m.State != gateway.Received {
@@ -228,12 +248,6 @@ func (g *Gateway) handOver(ctx context.Context, m store.Message, sealed seal.Sea
 	if m.State.CanBecome(next) {
 		m.State = next
 	}
-	err = g.conclude(ctx, m, said, false)
-	told := event.Event{
-		Name: event.ReceiptVerified, Verdict: string(receipt.Verdict), Codes: codesOf(receipt.Faults),
-		Took: at.Sub(m.Created), Skew: skew(receipt.At, now, at, m.Attempts == 1),
-	}
-	return g.tellOf(m, told, err)
 }
 
 // Outcomes of an attempt that brought no receipt.
@@ -295,37 +309,40 @@ type reported struct {
 // meanwhile, and the receipt that brought it there, which m holds as it was signed. Who goes on
 // with it keeps it; else it is free for whoever has room for it when it is due.
 func (g *Gateway) conclude(ctx context.Context, m store.Message, said reported, keep bool) error {
-	_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
-		if err := tx.PutProgress(m, keep); err != nil {
-			return err
-		}
-		if said.receipt != nil {
-			if err := tx.PutReceipt(ctx, m.ID, store.Receipt{Statement: *m.Receipt, Verdict: said.receipt.Verdict, Verified: m.Answered}); err != nil {
-				return err
-			}
-		}
-		if len(said.warnings) > 0 {
-			if err := g.warnSources(ctx, tx, m, said.warnings); err != nil {
-				return err
-			}
-		}
-		if err := g.cancellationConcluded(ctx, tx, m, said.receipt); err != nil {
-			return err
-		}
-		if err := g.announcementConcluded(ctx, tx, m); err != nil {
-			return err
-		}
-		if len(said.refusal) > 0 {
-			if err := g.refuseSources(ctx, tx, m, said.refusal); err != nil {
-				return err
-			}
-		}
-		return tx.Audit("gateway", "message "+string(m.State), string(m.ID), m.PayloadDigest)
-	})
+	_, err := g.Store.Do(ctx, func(tx *store.Tx) error { return g.concludeIn(ctx, tx, m, said, keep) })
 	if err != nil {
 		return fmt.Errorf("message %s: %w", m.ID, err)
 	}
 	return nil
+}
+
+// concludeIn does so in a unit of work that does more.
+func (g *Gateway) concludeIn(ctx context.Context, tx *store.Tx, m store.Message, said reported, keep bool) error {
+	if err := tx.PutProgress(m, keep); err != nil {
+		return err
+	}
+	if said.receipt != nil {
+		if err := tx.PutReceipt(ctx, m.ID, store.Receipt{Statement: *m.Receipt, Verdict: said.receipt.Verdict, Verified: m.Answered}); err != nil {
+			return err
+		}
+	}
+	if len(said.warnings) > 0 {
+		if err := g.warnSources(ctx, tx, m, said.warnings); err != nil {
+			return err
+		}
+	}
+	if err := g.cancellationConcluded(ctx, tx, m, said.receipt); err != nil {
+		return err
+	}
+	if err := g.announcementConcluded(ctx, tx, m); err != nil {
+		return err
+	}
+	if len(said.refusal) > 0 {
+		if err := g.refuseSources(ctx, tx, m, said.refusal); err != nil {
+			return err
+		}
+	}
+	return tx.Audit("gateway", "message "+string(m.State), string(m.ID), m.PayloadDigest)
 }
 
 // notDelivered notes that an attempt failed for a reason of ours that only this message

@@ -39,18 +39,28 @@ const (
 // subscriptionName is the form of a subscription's name.
 var subscriptionName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,39}$`)
 
-// owner is whose subscriptions a caller fetches by: those of the administration whose system it is. Only
-// this gateway's own has systems that call; of another, accepted would read what is there to fetch,
-// and all else is the same.
-func (g *Gateway) owner(Caller) gateway.Administration { return g.Own }
+// owners are whose subscriptions a caller fetches by: those of the administration whose system it is, or for
+// which a partner's gateway speaks and that fetches.
+func (g *Gateway) owners(c Caller) []gateway.Administration {
+	if len(c.Speaks) == 0 {
+		return []gateway.Administration{g.Own}
+	}
+	return slices.DeleteFunc(slices.Clone(c.Speaks), func(a gateway.Administration) bool { return !g.Waits(a) })
+}
 
 // Subscribe begins a subscription at the beginning, or with what was received since an instant. The same
-// again is the same subscription.
+// again is the same subscription. A caller that speaks for several administrations MUST be narrowed to one.
 func (g *Gateway) Subscribe(ctx context.Context, c Caller, name string, filter store.FetchFilter) (store.Subscription, error) {
-	if unfit := g.filterUnfit(name, &filter); len(unfit) > 0 {
+	owners := g.owners(c)
+	if len(owners) != 1 {
+		f := fault(gateway.SubscriptionUnfit, "", strings.Trim(fmt.Sprint(owners), "[]"))
+		f.Path = "recipient"
+		return store.Subscription{}, gateway.Faults{f}
+	}
+	owner, begin := owners[0], gateway.Commit(0)
+	if unfit := g.filterUnfit(owner, name, &filter); len(unfit) > 0 {
 		return store.Subscription{}, unfit
 	}
-	owner, begin := g.owner(c), gateway.Commit(0)
 	if !filter.Since.IsZero() {
 		var err error
 		if begin, err = g.Store.Read().CommitAt(ctx, filter.Since); err != nil {
@@ -92,8 +102,8 @@ func named(f gateway.Fault) gateway.Fault {
 	return f
 }
 
-// filterUnfit is all that is wrong with a name and a filter, whose offices become their keys.
-func (g *Gateway) filterUnfit(name string, f *store.FetchFilter) (unfit gateway.Faults) {
+// filterUnfit is all that is wrong with a name and a filter of an owner's, whose offices become their keys.
+func (g *Gateway) filterUnfit(owner gateway.Administration, name string, f *store.FetchFilter) (unfit gateway.Faults) {
 	wrong := func(path, value, expected string) {
 		bad := fault(gateway.SubscriptionUnfit, gateway.Clip(value), expected)
 		bad.Path = path
@@ -113,6 +123,9 @@ func (g *Gateway) filterUnfit(name string, f *store.FetchFilter) (unfit gateway.
 		}
 	}
 	partners := slices.Sorted(maps.Keys(g.Links))
+	if owner != g.Own {
+		partners = []gateway.Administration{g.Own}
+	}
 	for _, a := range f.Senders {
 		if !slices.Contains(partners, a) {
 			wrong("senders", string(a), strings.Trim(fmt.Sprint(partners), "[]"))
@@ -120,7 +133,7 @@ func (g *Gateway) filterUnfit(name string, f *store.FetchFilter) (unfit gateway.
 	}
 	f.Offices = slices.Clone(f.Offices)
 	for i, code := range f.Offices {
-		key := gateway.Office{Administration: g.Own, Code: code}.Key()
+		key := gateway.Office{Administration: owner, Code: code}.Key()
 		if key == "" || len(key) > 20 || strings.ContainsAny(key, " *") {
 			wrong("offices", code, "1-20")
 		}
@@ -142,9 +155,20 @@ type subscriptions interface {
 	Subscription(ctx context.Context, owner gateway.Administration, name string) (store.Subscription, error)
 }
 
+// owned is a subscription of the caller's, one that has ended too.
+func (g *Gateway) owned(ctx context.Context, read subscriptions, c Caller, name string) (sub store.Subscription, err error) {
+	err = store.ErrNotFound
+	for _, owner := range g.owners(c) {
+		if sub, err = read.Subscription(ctx, owner, name); !errors.Is(err, store.ErrNotFound) {
+			break
+		}
+	}
+	return sub, err
+}
+
 // subscription is one that has not ended.
 func (g *Gateway) subscription(ctx context.Context, read subscriptions, c Caller, name string) (store.Subscription, error) {
-	sub, err := read.Subscription(ctx, g.owner(c), name)
+	sub, err := g.owned(ctx, read, c, name)
 	if err == nil && !sub.Ended.IsZero() {
 		err = gateway.Faults{named(fault(gateway.SubscriptionEnded, name, ""))}
 	}
@@ -153,7 +177,7 @@ func (g *Gateway) subscription(ctx context.Context, read subscriptions, c Caller
 
 // Subscribed is a subscription with what is handed out by it and not acknowledged.
 func (g *Gateway) Subscribed(ctx context.Context, c Caller, name string) (store.Subscription, []store.Handout, error) {
-	sub, err := g.Store.Read().Subscription(ctx, g.owner(c), name)
+	sub, err := g.owned(ctx, g.Store.Read(), c, name)
 	if err != nil {
 		return sub, nil, err
 	}
@@ -164,8 +188,12 @@ func (g *Gateway) Subscribed(ctx context.Context, c Caller, name string) (store.
 // Subscriptions are those of the caller's administration that have not ended, each with how many messages are
 // handed out by it and not acknowledged.
 func (g *Gateway) Subscriptions(ctx context.Context, c Caller) (all []store.Subscription, open []int, err error) {
-	if all, err = g.Store.Read().Subscriptions(ctx, g.owner(c), MaxSubscriptions); err != nil {
-		return nil, nil, err
+	for _, owner := range g.owners(c) {
+		some, err := g.Store.Read().Subscriptions(ctx, owner, MaxSubscriptions)
+		if err != nil {
+			return nil, nil, err
+		}
+		all = append(all, some...)
 	}
 	open = make([]int, len(all))
 	for i, sub := range all {
@@ -201,6 +229,7 @@ type Fetched struct {
 type HandedOut struct {
 	Message store.Inbound // without its document
 	Times   int
+	Sealed  *store.Addressed // of what a partner fetches: as it was signed
 }
 
 // errMovedOn says that another call has moved a subscription's cursor meanwhile.
@@ -236,13 +265,16 @@ func (g *Gateway) Fetch(ctx context.Context, c Caller, name string, most int, le
 		} else if err != nil {
 			return Fetched{}, err
 		}
-		return out, nil
+		return out, g.inline(ctx, out.Messages)
 	}
 }
 
-// accepted is what there is to fetch for the owner of a subscription, in order of acceptance behind a commit,
-// which is never parted.
+// accepted is what there is to fetch for the owner of a subscription, in order of the commits that accepted it
+// or, for a partner, created it. No commit is parted.
 func (g *Gateway) accepted(ctx context.Context, sub store.Subscription, after gateway.Commit, limit int) ([]store.Inbound, error) {
+	if sub.Owner != g.Own {
+		return g.waitingFor(ctx, sub, after, limit)
+	}
 	return g.Store.Read().AcceptedAfter(ctx, after, limit)
 }
 
@@ -320,7 +352,17 @@ func (g *Gateway) handOut(ctx context.Context, c Caller, sub store.Subscription,
 			}
 			return errMovedOn // another call has taken what was over
 		}
-		now.Position, now.Fetched, now.FetchedBy = upto, tx.Now(), c.URI
+		now.Position, out.Messages = upto, nil
+		if sub.Owner != g.Own {
+			if all, out.Messages, err = g.handOverFetched(ctx, tx, all); err != nil {
+				return err
+			}
+			if len(all) == 0 { // what was there has ended since
+				out.Lease, out.More = "", true
+				return errors.Join(tx.PutSubscription(now), tx.Audit(c.URI, "nothing left of what was to be handed out for "+sub.Name, sub.Name, gateway.Digest{}))
+			}
+		}
+		now.Fetched, now.FetchedBy = tx.Now(), c.URI
 		out.Until = tx.Now().Add(lease)
 		for i := range all {
 			h := &all[i]
@@ -330,8 +372,13 @@ func (g *Gateway) handOut(ctx context.Context, c Caller, sub store.Subscription,
 				return err
 			}
 		}
-		if out.Messages, err = messagesOf(ctx, tx, all); err != nil {
-			return err
+		if sub.Owner == g.Own {
+			if out.Messages, err = messagesOf(ctx, tx, all); err != nil {
+				return err
+			}
+		}
+		for i := range out.Messages {
+			out.Messages[i].Times = all[i].Times
 		}
 		for _, m := range out.Messages {
 			if err := tx.Audit(c.URI, "message handed out for "+sub.Name, string(m.Message.ID), m.Message.PayloadDigest); err != nil {
@@ -342,7 +389,9 @@ func (g *Gateway) handOut(ctx context.Context, c Caller, sub store.Subscription,
 	}); err != nil {
 		return err
 	}
-	g.Log.Tell(event.Event{Name: event.MessagesHandedOut, Subscription: sub.Name, Caller: c.URI, Count: len(all)})
+	if len(all) > 0 {
+		g.Log.Tell(event.Event{Name: event.MessagesHandedOut, Subscription: sub.Name, Caller: c.URI, Count: len(all)})
+	}
 	return nil
 }
 
@@ -358,7 +407,7 @@ func messagesOf(ctx context.Context, tx *store.Tx, all []store.Handout) ([]Hande
 		if at < 0 {
 			return nil, fmt.Errorf("message %s of %s: %w", h.Message, h.Sender, store.ErrNotFound)
 		}
-		out[i] = HandedOut{found[at], h.Times}
+		out[i] = HandedOut{Message: found[at], Times: h.Times}
 	}
 	return out, nil
 }
@@ -393,6 +442,9 @@ func (g *Gateway) AcknowledgeFetched(ctx context.Context, c Caller, name, lease 
 		sub, err := g.subscription(ctx, tx, c, name)
 		if err != nil {
 			return err
+		}
+		if sub.Owner != g.Own { // a partner says what it has, too
+			return gateway.Faults{outOfRange("payloadDigests", "0", strconv.Itoa(len(ids)))}
 		}
 		var all []store.Handout
 		var lost gateway.Faults
@@ -450,9 +502,14 @@ func (g *Gateway) AcknowledgeFetched(ctx context.Context, c Caller, name, lease 
 	return out, nil
 }
 
+// handouts finds what was handed out.
+type handouts interface {
+	HandoutsByID(ctx context.Context, owner gateway.Administration, subscription string, id gateway.MessageID) ([]store.Handout, error)
+}
+
 // underLease returns what was handed out to a caller under a lease and is still, or was acknowledged
 // under it, or the fault that says whose it is now.
-func (g *Gateway) underLease(ctx context.Context, tx *store.Tx, sub store.Subscription, c Caller, lease string, sender gateway.Administration, id gateway.MessageID) (store.Handout, *gateway.Fault, error) {
+func (g *Gateway) underLease(ctx context.Context, tx handouts, sub store.Subscription, c Caller, lease string, sender gateway.Administration, id gateway.MessageID) (store.Handout, *gateway.Fault, error) {
 	found, err := tx.HandoutsByID(ctx, sub.Owner, sub.Name, id)
 	if err != nil {
 		return store.Handout{}, nil, err

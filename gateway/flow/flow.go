@@ -44,6 +44,8 @@ type Options struct {
 	Tolerances reconcile.Tolerances
 	Agreements recognition.Agreements              // by which controls are recognised
 	Links      map[gateway.Administration]Link     // who is asked to deliver for whom
+	Fetches    map[gateway.Administration]Fetches  // who fetches what is for it: nothing is handed over to it
+	Sources    []Source                            // from whom is fetched what is for us
 	Caps       map[gateway.Administration]int      // whose messages may have more bytes than others
 	Fetching   map[gateway.Administration]Fetching // whose attachments are fetched
 	Budget     *budget.Process                     // what may be used at once; by default its Default
@@ -83,6 +85,7 @@ func New(o Options) *Gateway {
 		g.couriers[a] = newCourier(g, a)
 		g.balancers[a] = &balancer{g: g, with: a, wake: make(chan struct{}, 1)}
 		g.fetchers[a] = &fetcher{g: g, from: a, wake: make(chan struct{}, 1)}
+		g.balancers[a].opened.Store(g.Waits(a)) // whom nobody calls cannot be asked
 	}
 	return g
 }
@@ -90,7 +93,8 @@ func New(o Options) *Gateway {
 // Caller is who asks, as the door has verified it.
 type Caller struct {
 	URI    string
-	Office string // the office it submits for
+	Office string                   // the office it submits for
+	Speaks []gateway.Administration // of a partner's gateway: for whom it speaks
 }
 
 // Run judges what has no judgement, delivers and expires until the context ends. Each
@@ -105,6 +109,9 @@ func (g *Gateway) Run(ctx context.Context) {
 	}
 	for _, f := range g.fetchers {
 		wg.Go(func() { f.run(ctx) })
+	}
+	for _, s := range g.Sources {
+		wg.Go(func() { g.fetching(ctx, s) })
 	}
 	wg.Go(func() { g.judging(ctx) })
 	wg.Go(func() { g.sweep(ctx) })

@@ -510,7 +510,7 @@ func (g *Gateway) judgeSeen(ctx context.Context, a store.Arrival, seen sight) (M
 		if a.Reason != "" && id != "" {
 			subject := a.Party + " " + a.ID + " " + string(id)
 			if opened {
-				err = tx.Supervise(g.supervised(Caller{a.Caller, a.Party}, store.Recorded, a.Reason, id, a.ID), "reason stated", subject)
+				err = tx.Supervise(g.supervised(Caller{URI: a.Caller, Office: a.Party}, store.Recorded, a.Reason, id, a.ID), "reason stated", subject)
 			} else {
 				err = tx.Audit(a.Caller, "reason stated", subject, gateway.DigestOf([]byte(a.Reason)))
 			}

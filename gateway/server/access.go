@@ -55,7 +55,7 @@ var Roles = map[Role][]exchangev1.Right{
 	Analyst:  {exchangev1.Right_READ_MAPPINGS, exchangev1.Right_READ_MESSAGES, exchangev1.Right_READ_COVERAGE},
 	Auditor:  {exchangev1.Right_READ_AUDIT},
 	Operator: {exchangev1.Right_WORK_QUEUES, exchangev1.Right_HAND_OVER_NUMBERS},
-	Partner:  {exchangev1.Right_DELIVER, exchangev1.Right_BALANCE},
+	Partner:  {exchangev1.Right_DELIVER, exchangev1.Right_BALANCE, exchangev1.Right_FETCH}, // the last only where its record says so
 }
 
 // ofOffice are the rights that are held for an office.
@@ -77,6 +77,7 @@ type Caller struct {
 	Role            Role
 	Offices         []string
 	Administrations []gateway.Administration
+	Fetches         bool // of a partner's gateway: nobody calls it, it fetches
 }
 
 // office is the office that the caller submits for.
@@ -93,11 +94,17 @@ func (c Caller) officeAs(own gateway.Administration, o gateway.Office) (string, 
 }
 
 func (c Caller) flow() flow.Caller {
-	fc := flow.Caller{URI: c.URI}
+	fc := flow.Caller{URI: c.URI, Speaks: c.Administrations}
 	if len(c.Offices) > 0 {
 		fc.Office = c.office()
 	}
 	return fc
+}
+
+// may reports whether the caller has a right. A partner's gateway fetches only if its record says so.
+func (c Caller) may(right exchangev1.Right) bool {
+	return right != exchangev1.Right_RIGHT_UNSPECIFIED && slices.Contains(Roles[c.Role], right) &&
+		(right != exchangev1.Right_FETCH || c.Role != Partner || c.Fetches)
 }
 
 type callerKey struct{}
@@ -156,7 +163,7 @@ func (a *access) allow(ctx context.Context, uri, method string) (Caller, error) 
 	if slices.ContainsFunc(open, func(prefix string) bool { return strings.HasPrefix(method, prefix) }) {
 		return c, nil
 	}
-	if right := RightOf(method); right == exchangev1.Right_RIGHT_UNSPECIFIED || !slices.Contains(Roles[c.Role], right) {
+	if !c.may(RightOf(method)) {
 		return Caller{}, a.refusal(ctx, gateway.Fault{
 			Code: gateway.RightMissing, Severity: gateway.Error, Value: string(c.Role), Expected: gateway.Term(method),
 		})

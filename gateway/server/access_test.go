@@ -59,7 +59,7 @@ func TestEveryCallEveryRole(t *testing.T) {
 		System: {
 			"Submit", "SubmissionService/Check", "Withdraw", "Choose", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "SubmissionService/Explain",
 			"AttachmentService/Put", "AttachmentService/Get", "AttachmentService/List", "AttachmentService/Read", "Print", "HandOver", "NumberService/List", "Uses", "Sent", "InboxService/Explain", "InboxService/List", "InboxService/Get", "InboxService/Watch", "InboxService/Acknowledge", "Find", "MovementService/Get", "MovementService/List", "Timeline", "Announced",
-			"Create", "SubscriptionService/Get", "SubscriptionService/List", "End", "Fetch", "SubscriptionService/Acknowledge", "Renew", "Release",
+			"Create", "SubscriptionService/Get", "SubscriptionService/List", "End", "Fetch", "SubscriptionService/Acknowledge", "Renew", "Release", "Follow", "Content",
 		},
 		Analyst: {"Coverage", "MessageService/List", "MessageService/Explain", "MappingService/List", "MappingService/Get"},
 		Auditor: {"AuditService/List"},
@@ -84,6 +84,19 @@ func TestEveryCallEveryRole(t *testing.T) {
 			}
 			if err != nil && status.Code(err) != codes.PermissionDenied {
 				t.Errorf("%s calling %s: code %v", role, method, status.Code(err))
+			}
+		}
+	}
+}
+
+// A partner's gateway fetches only if its record says so, and then does no more than that besides.
+func TestAPartnerFetchesOnlyIfItsRecordSaysSo(t *testing.T) {
+	for _, fetches := range []bool{false, true} {
+		a := newAccess(nil, []Caller{{URI: "customs://XX/gateway/1", Role: Partner, Fetches: fetches}}, new(Server).refusal)
+		for _, method := range methods() {
+			want := RightOf(method) == exchangev1.Right_DELIVER || RightOf(method) == exchangev1.Right_BALANCE || fetches && strings.Contains(method, "SubscriptionService")
+			if _, err := a.admit(memory("customs://XX/gateway/1"), method); (err == nil) != want {
+				t.Errorf("fetches %v, calling %s: %v, want admitted %v", fetches, method, err, want)
 			}
 		}
 	}

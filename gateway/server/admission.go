@@ -123,7 +123,8 @@ func (s *Server) admitREST(next http.Handler) http.Handler {
 		uri, _ := r.Context().Value(identityKey{}).(string)
 		size := r.ContentLength
 		if streaming(r) {
-			next.ServeHTTP(w, r) // it lasts, and is admitted behind
+			r.Body = http.MaxBytesReader(w, r.Body, MaxHeaders) // what is asked for is little
+			next.ServeHTTP(w, r)                                // it lasts, and is admitted behind
 			return
 		}
 		if size < 0 || size > s.maxBody() || r.Header.Get("Content-Encoding") != "" { // unknown counts as the greatest; what is more is cut off

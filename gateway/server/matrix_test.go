@@ -85,15 +85,16 @@ var chain = sync.OnceValues(func() (*flow.Chain, error) {
 
 // house is a running gateway of China, at both doors, with callers of every role.
 type house struct {
-	t    testing.TB
-	flow *flow.Gateway
-	ru   *seal.Keyring // to sign as Russia does
-	told *told
-	dir  string
-	grpc map[string]*grpc.ClientConn
-	web  map[string]*http.Client
-	rest string
-	n    atomic.Int64 // for ids that are used once
+	t       testing.TB
+	flow    *flow.Gateway
+	ru      *seal.Keyring // to sign as Russia does
+	told    *told
+	dir     string
+	grpc    map[string]*grpc.ClientConn
+	web     map[string]*http.Client
+	rest    string       // the address of the door
+	address string       // of the other, of gRPC
+	n       atomic.Int64 // for ids that are used once
 	// joined is the id of a submission that became a message.
 	joined string
 	// system is who the administration's own system is.
@@ -107,7 +108,10 @@ var who = map[string]string{
 	"auditor": "cn/auditor", "partner": "ru/gateway", "unbound": "cn/gateway",
 }
 
-func newHouse(t testing.TB) *house {
+func newHouse(t testing.TB) *house { return newHouseWith(t, nil) }
+
+// newHouseWith is a house whose partner fetches, if that is said.
+func newHouseWith(t testing.TB, fetches map[gateway.Administration]flow.Fetches) *house {
 	t.Helper()
 	must := func(err error) {
 		t.Helper()
@@ -141,7 +145,7 @@ func newHouse(t testing.TB) *house {
 	log := event.NewLog(slog.New(catalogued{t}), h.told)
 	h.flow = flow.New(flow.Options{
 		Own: "CN", Chain: c, Store: db, Keys: keys["cn"], Trust: trust, Tolerances: tolerances, Now: time.Now,
-		Links: map[gateway.Administration]flow.Link{"RU": deaf{}},
+		Links: map[gateway.Administration]flow.Link{"RU": deaf{}}, Fetches: fetches,
 		NewID: h.fresh, Jitter: func() float64 { return 0 }, Log: log,
 	})
 	roots := func(side string) (p mtls.Party) {
@@ -165,7 +169,7 @@ func newHouse(t testing.TB) *house {
 		parties = append(parties, p)
 		switch name {
 		case "partner":
-			callers = append(callers, Caller{URI: uri, Role: Partner, Administrations: []gateway.Administration{"RU"}})
+			callers = append(callers, Caller{URI: uri, Role: Partner, Administrations: []gateway.Administration{"RU"}, Fetches: fetches != nil})
 		case "unbound":
 		default:
 			c := Caller{URI: uri, Role: Role(name)}
@@ -197,7 +201,7 @@ func newHouse(t testing.TB) *house {
 		listeners[i], err = net.Listen("tcp", "127.0.0.1:0")
 		must(err)
 	}
-	h.rest = "https://" + listeners[1].Addr().String()
+	h.rest, h.address = "https://"+listeners[1].Addr().String(), listeners[0].Addr().String()
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- doors.Serve(ctx, listeners[0], listeners[1]) }()
@@ -641,6 +645,13 @@ var lines = map[string]line{
 	"SubscriptionService/Release": {ask: func(h *house, of object) proto.Message {
 		name, lease, _ := h.lease(of)
 		return &exchangev1.ReleaseLeaseRequest{Name: name, Lease: lease}
+	}},
+	"SubscriptionService/Follow": {ask: func(h *house, of object) proto.Message {
+		return &exchangev1.FetchRequest{Name: h.subscription(of)}
+	}},
+	"SubscriptionService/Content": {ask: func(h *house, of object) proto.Message { // of what a partner has fetched alone
+		name, _, message := h.lease(of)
+		return &exchangev1.FetchedContentRequest{Name: name, MessageId: message}
 	}},
 	"InboxService/Parked": {ask: func(h *house, of object) proto.Message {
 		return &exchangev1.ListParkedRequest{PageSize: 1}

@@ -132,7 +132,7 @@ func (s introductions) Queues(ctx context.Context, _ *exchangev1.ListQueuesReque
 	for _, w := range waiting {
 		out.Queues = append(out.Queues, &exchangev1.Queue{
 			Partner: string(w.Recipient), Route: w.Route, State: string(w.State), Messages: int32(w.Count), Oldest: stamp(w.Oldest),
-			Age: int64(max(s.flow.Now().Sub(w.Oldest), 0) / time.Second),
+			Age: int64(max(s.flow.Now().Sub(w.Oldest), 0) / time.Second), Fetched: s.flow.Waits(w.Recipient),
 		})
 	}
 	return out, nil

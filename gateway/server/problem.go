@@ -74,10 +74,12 @@ func misrouted(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w ht
 	writeProblem(w, code, "", nil)
 }
 
-// deliveries is where partners post signed XML; openAPI, where the door is described.
+// deliveries is where partners post signed XML; fetchedContent, where they take what they have fetched as it
+// was signed; openAPI, where the door is described.
 const (
-	deliveries = "/v1/deliveries"
-	openAPI    = "/v1/openapi.json"
+	deliveries     = "/v1/deliveries"
+	fetchedContent = "/v1/subscriptions/{name}/messages/{message_id}"
+	openAPI        = "/v1/openapi.json"
 	// uploads is before the digest where the bytes of attachments are put as they are, and received where
 	// they are taken.
 	uploads  = "/v1/attachments/"
@@ -103,6 +105,7 @@ var paths = sync.OnceValue(func() []path {
 	known := []path{
 		{http.MethodPost, regexp.MustCompile("^" + regexp.QuoteMeta(deliveries) + "$"), false}, {http.MethodGet, regexp.MustCompile("^" + regexp.QuoteMeta(openAPI) + "$"), false},
 		{http.MethodGet, pattern(received), true},
+		{http.MethodGet, pattern(fetchedContent), true},
 	}
 	services := exchangev1.File_exchange_v1_exchange_proto.Services()
 	for i := range services.Len() {

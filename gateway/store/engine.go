@@ -292,10 +292,15 @@ func version(ctx context.Context, db rows.DBTX) (v int64, err error) {
 	return v, err
 }
 
+var errNoTables = errors.New("no migrations")
+
 // last is the version that this gateway's tables have.
 func (e engine) last() (int64, error) {
 	files, err := fs.Glob(migrations, e.tables+"/*.sql")
-	return int64(len(files)), err // they are numbered from 1
+	if err != nil || len(files) == 0 {
+		return 0, errors.Join(err, errNoTables)
+	}
+	return goose.NumericComponent(files[len(files)-1]) // in the order of their numbers
 }
 
 // sameVersion refuses tables of another version.

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -38,6 +39,9 @@ func TestMigrationsRunForward(t *testing.T) {
 		writeKept(t, keptFile(last))
 	}
 	for version := int64(1); version <= last; version++ {
+		if there, _ := fs.Glob(migrations, fmt.Sprintf("%s/%05d_*.sql", sqliteEngine("").tables, version)); len(there) == 0 {
+			continue // a number that was never used
+		}
 		var all kept
 		if err := json.Unmarshal(must(os.ReadFile(keptFile(version)))(t), &all); err != nil {
 			t.Fatal(err)

@@ -316,6 +316,12 @@ WHERE d.owner = $1 AND d.recipient = $2 AND d.state IN ('queued', 'sent', 'recei
         AND (older.sequence, older.id_key) < (d.sequence, d.id_key))
 ORDER BY d.next_attempt, d.sequence, d.id_key LIMIT $3;
 
+-- name: WaitingFor :many
+-- By the commit that created each, without its documents.
+SELECT sqlc.embed(m), sqlc.embed(d) FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+WHERE d.recipient = sqlc.arg(recipient) AND d.recipient <> '' AND d.state IN ('queued', 'sent', 'received') AND d.sequence >= sqlc.arg(least) AND d.sequence <= sqlc.arg(upto)
+ORDER BY d.sequence, d.id_key LIMIT sqlc.arg(most);
+
 -- name: ParkedMessages :many
 SELECT sqlc.embed(m), sqlc.embed(d), r.statement AS receipt FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
 LEFT JOIN receipt AS r ON r.id_key = m.id_key AND r.number = (SELECT l.number FROM receipt AS l WHERE l.id_key = m.id_key ORDER BY l.verdict = 'RCV', l.number LIMIT 1)

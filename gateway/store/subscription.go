@@ -11,7 +11,7 @@ import (
 )
 
 // FetchFilter says which messages a subscription is for; empty fields do not filter. Each is judged by
-// what was written down of a message when it was accepted and does not change.
+// what was written down of a message when it was accepted, or created for a partner, and does not change.
 type FetchFilter struct {
 	Senders []gateway.Administration `json:"senders,omitempty"` // any of these
 	Offices []string                 `json:"offices,omitempty"` // keys; the message concerns any of these
@@ -57,7 +57,7 @@ type Handout struct {
 	Subscription   string
 	Message        gateway.MessageID
 	Sender         gateway.Administration
-	Accepted       gateway.Commit // when the message was
+	Accepted       gateway.Commit // when the message was; of one to a partner, when it was created
 	Lease          string         // under which it was handed out last; empty: it was given back
 	Holder         string         // caller who has, or had, the lease
 	Until          time.Time      // when the lease is over; zero: it was given back
@@ -93,6 +93,35 @@ func (r reader) accepted(ctx context.Context, from, to gateway.Commit, limit int
 	})
 	return all(found, err, func(row rows.InboxAcceptedRow) (Inbound, error) {
 		return toInbound(row.Inbox, row.Faults, row.Unread, row.Receipt, nil)
+	})
+}
+
+// Addressed is a message that waits for its recipient, without its documents.
+type Addressed struct {
+	Message
+	Size int // bytes of its payload
+}
+
+// WaitingAfter returns the messages that wait for a recipient in the order of the commits that created
+// them. It never parts what one commit created.
+func (r reader) WaitingAfter(ctx context.Context, recipient gateway.Administration, after gateway.Commit, limit int) ([]Addressed, error) {
+	return page(limit, after+1, latest, func(m Addressed) gateway.Commit { return m.Sequence }, func(from, to gateway.Commit, limit int) ([]Addressed, error) {
+		return r.waitingFor(ctx, recipient, from, to, limit)
+	})
+}
+
+// WaitingOf returns those that one commit created likewise.
+func (r reader) WaitingOf(ctx context.Context, recipient gateway.Administration, commit gateway.Commit) ([]Addressed, error) {
+	return r.waitingFor(ctx, recipient, commit, commit, everything)
+}
+
+func (r reader) waitingFor(ctx context.Context, recipient gateway.Administration, from, to gateway.Commit, limit int) ([]Addressed, error) {
+	found, err := ask(ctx, r, "waiting", func(ctx context.Context) ([]rows.WaitingForRow, error) {
+		return r.q.WaitingFor(ctx, rows.WaitingForParams{Recipient: string(recipient), Least: int64(from), Upto: int64(to), Most: int32(limit)})
+	})
+	return all(found, err, func(row rows.WaitingForRow) (Addressed, error) {
+		m, err := toMessage(row.Message, row.Delivery, nil, nil, nil)
+		return Addressed{m, int(row.Message.PayloadSize)}, err
 	})
 }
 

@@ -154,3 +154,40 @@ func TestWhatIsSoughtAsksTheSame(t *testing.T) {
 		}
 	})
 }
+
+// What waits for a partner is met in the order of the commits that created it, as long as it waits, and by nobody
+// else.
+func TestWhatWaitsForAPartnerIsMetByItsCursor(t *testing.T) { onEach(t, testWhatWaitsForAPartner) }
+
+func testWhatWaitsForAPartner(t *testing.T, open opener) {
+	s, ctx := open(t), t.Context()
+	put := func(state gateway.MessageState, to gateway.Administration, ids ...string) gateway.Commit {
+		return do(t, s, func(tx *Tx) (err error) {
+			for _, id := range ids {
+				m := Message{ID: gateway.MessageID(id), Chain: gateway.MessageID(id), Recipient: to, State: state, Payload: []byte(id + " waits"), PayloadDigest: gateway.DigestOf([]byte(id))}
+				err = errors.Join(err, tx.PutMessage(m))
+			}
+			return err
+		})
+	}
+	of := func(all []Addressed) []string { return ids(all, func(m Addressed) string { return string(m.ID) }) }
+	first := put(gateway.Queued, "KZ", "b", "a")
+	put(gateway.Queued, "RU", "r")
+	put(gateway.TakenBack, "KZ", "taken-back")
+	last := put(gateway.Received, "KZ", "c")
+	all := must(s.Read().WaitingAfter(ctx, "KZ", 0, 10))(t)
+	want(t, "all", []string{"a", "b", "c"}, of(all))
+	if all[0].Sequence != first || all[2].Sequence != last || all[0].Payload != nil || all[0].Size != len("a waits") || all[0].PayloadDigest != gateway.DigestOf([]byte("a")) {
+		t.Errorf("%+v", all[0])
+	}
+	want(t, "one and what was created with it", []string{"a", "b"}, of(must(s.Read().WaitingAfter(ctx, "KZ", 0, 1))(t)))
+	want(t, "behind them", []string{"c"}, of(must(s.Read().WaitingAfter(ctx, "KZ", first, 10))(t)))
+	want(t, "behind the last", []string{}, of(must(s.Read().WaitingAfter(ctx, "KZ", last, 10))(t)))
+	want(t, "behind what is no commit yet", []string{}, of(must(s.Read().WaitingAfter(ctx, "KZ", last+1_000, 10))(t)))
+	want(t, "of one commit", []string{"a", "b"}, of(must(s.Read().WaitingOf(ctx, "KZ", first))(t)))
+	want(t, "of another partner's commit", []string{}, of(must(s.Read().WaitingOf(ctx, "RU", first))(t)))
+	m := must(s.Read().Message(ctx, "a"))(t)
+	m.State, m.Attempts = gateway.Unsigned, 1
+	do(t, s, func(tx *Tx) error { return tx.PutProgress(m, false) })
+	want(t, "once one has ended", []string{"b", "c"}, of(must(s.Read().WaitingAfter(ctx, "KZ", 0, 10))(t)))
+}

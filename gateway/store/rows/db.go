@@ -453,6 +453,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.waitingStmt, err = db.PrepareContext(ctx, waiting); err != nil {
 		return nil, fmt.Errorf("error preparing query Waiting: %w", err)
 	}
+	if q.waitingForStmt, err = db.PrepareContext(ctx, waitingFor); err != nil {
+		return nil, fmt.Errorf("error preparing query WaitingFor: %w", err)
+	}
 	if q.wholesOfStmt, err = db.PrepareContext(ctx, wholesOf); err != nil {
 		return nil, fmt.Errorf("error preparing query WholesOf: %w", err)
 	}
@@ -1179,6 +1182,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing waitingStmt: %w", cerr)
 		}
 	}
+	if q.waitingForStmt != nil {
+		if cerr := q.waitingForStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing waitingForStmt: %w", cerr)
+		}
+	}
 	if q.wholesOfStmt != nil {
 		if cerr := q.wholesOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing wholesOfStmt: %w", cerr)
@@ -1371,6 +1379,7 @@ type Queries struct {
 	unacceptedOfStmt          *sql.Stmt
 	unjudgedStmt              *sql.Stmt
 	waitingStmt               *sql.Stmt
+	waitingForStmt            *sql.Stmt
 	wholesOfStmt              *sql.Stmt
 	withdrawStmt              *sql.Stmt
 }
@@ -1522,6 +1531,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		unacceptedOfStmt:          q.unacceptedOfStmt,
 		unjudgedStmt:              q.unjudgedStmt,
 		waitingStmt:               q.waitingStmt,
+		waitingForStmt:            q.waitingForStmt,
 		wholesOfStmt:              q.wholesOfStmt,
 		withdrawStmt:              q.withdrawStmt,
 	}

@@ -5753,6 +5753,100 @@ func (q *Queries) Waiting(ctx context.Context) ([]WaitingRow, error) {
 	return items, nil
 }
 
+const waitingFor = `-- name: WaitingFor :many
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+WHERE d.recipient = $1 AND d.recipient <> '' AND d.state IN ('queued', 'sent', 'received') AND d.sequence >= $2 AND d.sequence <= $3
+ORDER BY d.sequence, d.id_key LIMIT $4
+`
+
+type WaitingForParams struct {
+	Recipient string
+	Least     int64
+	Upto      int64
+	Most      int32
+}
+
+type WaitingForRow struct {
+	Message  Message
+	Delivery Delivery
+}
+
+// By the commit that created each, without its documents.
+func (q *Queries) WaitingFor(ctx context.Context, arg WaitingForParams) ([]WaitingForRow, error) {
+	rows, err := q.query(ctx, q.waitingForStmt, waitingFor,
+		arg.Recipient,
+		arg.Least,
+		arg.Upto,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WaitingForRow
+	for rows.Next() {
+		var i WaitingForRow
+		if err := rows.Scan(
+			&i.Message.IDKey,
+			&i.Message.ID,
+			&i.Message.Route,
+			&i.Message.Kind,
+			&i.Message.Conversation,
+			&i.Message.DocumentID,
+			&i.Message.DocumentKey,
+			&i.Message.Created,
+			&i.Message.ExpectedArrival,
+			&i.Message.LateBy,
+			&i.Message.ValidUntil,
+			&i.Message.Header,
+			&i.Message.Signature,
+			&i.Message.Payload,
+			&i.Message.PayloadSize,
+			&i.Message.PayloadDigest,
+			&i.Message.Canonical,
+			&i.Message.CanonicalDigest,
+			&i.Message.Mapping,
+			&i.Message.MappingDigest,
+			&i.Message.SchemaDigest,
+			&i.Message.Whole,
+			&i.Message.WholeKey,
+			&i.Message.Part,
+			&i.Message.Split,
+			&i.Message.Version,
+			&i.Message.Replaces,
+			&i.Delivery.IDKey,
+			&i.Delivery.Recipient,
+			&i.Delivery.Chain,
+			&i.Delivery.Sequence,
+			&i.Delivery.State,
+			&i.Delivery.Reason,
+			&i.Delivery.Attempts,
+			&i.Delivery.Tries,
+			&i.Delivery.Troubles,
+			&i.Delivery.Parked,
+			&i.Delivery.NextAttempt,
+			&i.Delivery.LastError,
+			&i.Delivery.Answers,
+			&i.Delivery.Answered,
+			&i.Delivery.Withdrawal,
+			&i.Delivery.Owner,
+			&i.Delivery.Token,
+			&i.Delivery.CommitNo,
+			&i.Delivery.Arrival,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const wholesOf = `-- name: WholesOf :many
 SELECT s.message_id, CAST(max(s.commit_no) AS BIGINT) AS latest FROM submission AS s
 WHERE s.route = $1 AND s.join_key = $2 AND s.message_id <> ''

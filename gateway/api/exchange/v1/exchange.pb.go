@@ -64,7 +64,8 @@ const (
 	Right_READ_OVERRIDES Right = 20
 	// Count what has crossed between two offices.
 	Right_READ_COVERAGE Right = 21
-	// Fetch by a subscription what came for one's administration, and acknowledge it.
+	// Fetch by a subscription what came for one's administration, and acknowledge it. A partner's gateway fetches
+	// what is for its own, if its record says so.
 	Right_FETCH Right = 22
 	// Hand over blocks of numbers that the administration's own system has allocated, and see what is left.
 	Right_HAND_OVER_NUMBERS Right = 23
@@ -5503,9 +5504,12 @@ type CreateSubscriptionRequest struct {
 	Senders []string `protobuf:"bytes,2,rep,name=senders,proto3" json:"senders,omitempty"`
 	Offices []string `protobuf:"bytes,3,rep,name=offices,proto3" json:"offices,omitempty"`
 	Kinds   []string `protobuf:"bytes,4,rep,name=kinds,proto3" json:"kinds,omitempty"`
-	// When it was received: not before the one, and before the other.
-	Since         *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=since,proto3" json:"since,omitempty"`
-	Until         *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=until,proto3" json:"until,omitempty"`
+	// When it was received: not before the one, and before the other. Of what a partner's gateway fetches,
+	// when it was created.
+	Since *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=since,proto3" json:"since,omitempty"`
+	Until *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=until,proto3" json:"until,omitempty"`
+	// Of a partner's gateway that speaks for several administrations: the one whose messages it is for.
+	Recipient     string `protobuf:"bytes,7,opt,name=recipient,proto3" json:"recipient,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5580,6 +5584,13 @@ func (x *CreateSubscriptionRequest) GetUntil() *timestamppb.Timestamp {
 		return x.Until
 	}
 	return nil
+}
+
+func (x *CreateSubscriptionRequest) GetRecipient() string {
+	if x != nil {
+		return x.Recipient
+	}
+	return ""
 }
 
 type GetSubscriptionRequest struct {
@@ -6140,7 +6151,9 @@ type FetchedMessage struct {
 	Message *InboxMessage          `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
 	// How often it was handed out, this time included: more than once if a lease was over or given back.
 	// It grows each time, so that a system can tell its own latest work from what another has begun.
-	Times         int32 `protobuf:"varint,2,opt,name=times,proto3" json:"times,omitempty"`
+	Times int32 `protobuf:"varint,2,opt,name=times,proto3" json:"times,omitempty"`
+	// Of what a partner's gateway fetches, as it was signed: the same each time.
+	Sealed        *SealedMessage `protobuf:"bytes,3,opt,name=sealed,proto3" json:"sealed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6189,6 +6202,224 @@ func (x *FetchedMessage) GetTimes() int32 {
 	return 0
 }
 
+func (x *FetchedMessage) GetSealed() *SealedMessage {
+	if x != nil {
+		return x.Sealed
+	}
+	return nil
+}
+
+// SealedMessage is a message to a partner, as Deliver would carry it.
+type SealedMessage struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The header's exact bytes, and the signature over them.
+	Header    []byte `protobuf:"bytes,1,opt,name=header,proto3" json:"header,omitempty"`
+	Signature []byte `protobuf:"bytes,2,opt,name=signature,proto3" json:"signature,omitempty"`
+	// Left out where the answer has no room for it: SubscriptionService.Content hands it out.
+	Payload []byte `protobuf:"bytes,3,opt,name=payload,proto3" json:"payload,omitempty"`
+	// Bytes of the payload.
+	Size          int64 `protobuf:"varint,4,opt,name=size,proto3" json:"size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SealedMessage) Reset() {
+	*x = SealedMessage{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[70]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SealedMessage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SealedMessage) ProtoMessage() {}
+
+func (x *SealedMessage) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[70]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SealedMessage.ProtoReflect.Descriptor instead.
+func (*SealedMessage) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{70}
+}
+
+func (x *SealedMessage) GetHeader() []byte {
+	if x != nil {
+		return x.Header
+	}
+	return nil
+}
+
+func (x *SealedMessage) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+func (x *SealedMessage) GetPayload() []byte {
+	if x != nil {
+		return x.Payload
+	}
+	return nil
+}
+
+func (x *SealedMessage) GetSize() int64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+type FetchedContentRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Name      string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	MessageId string                 `protobuf:"bytes,2,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// From which byte on, 0 being the first.
+	Offset        int64 `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FetchedContentRequest) Reset() {
+	*x = FetchedContentRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[71]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FetchedContentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FetchedContentRequest) ProtoMessage() {}
+
+func (x *FetchedContentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[71]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FetchedContentRequest.ProtoReflect.Descriptor instead.
+func (*FetchedContentRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{71}
+}
+
+func (x *FetchedContentRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *FetchedContentRequest) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *FetchedContentRequest) GetOffset() int64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+// ContentPart is a part of a document, of which the first alone says what it is of.
+type ContentPart struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Sealed    *SealedMessage         `protobuf:"bytes,1,opt,name=sealed,proto3" json:"sealed,omitempty"`
+	MessageId string                 `protobuf:"bytes,2,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	Kind      string                 `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
+	// SHA-256 of the whole payload.
+	PayloadDigest string `protobuf:"bytes,4,opt,name=payload_digest,json=payloadDigest,proto3" json:"payload_digest,omitempty"`
+	Content       []byte `protobuf:"bytes,5,opt,name=content,proto3" json:"content,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ContentPart) Reset() {
+	*x = ContentPart{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[72]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ContentPart) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ContentPart) ProtoMessage() {}
+
+func (x *ContentPart) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[72]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ContentPart.ProtoReflect.Descriptor instead.
+func (*ContentPart) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{72}
+}
+
+func (x *ContentPart) GetSealed() *SealedMessage {
+	if x != nil {
+		return x.Sealed
+	}
+	return nil
+}
+
+func (x *ContentPart) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *ContentPart) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *ContentPart) GetPayloadDigest() string {
+	if x != nil {
+		return x.PayloadDigest
+	}
+	return ""
+}
+
+func (x *ContentPart) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
 type AcknowledgeFetchedRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -6196,14 +6427,20 @@ type AcknowledgeFetchedRequest struct {
 	// At most 100.
 	MessageIds []string `protobuf:"bytes,3,rep,name=message_ids,json=messageIds,proto3" json:"message_ids,omitempty"`
 	// Who sent them; needed only where two administrations have used the same id.
-	Sender        string `protobuf:"bytes,4,opt,name=sender,proto3" json:"sender,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Sender string `protobuf:"bytes,4,opt,name=sender,proto3" json:"sender,omitempty"`
+	// Of a partner's gateway, in place of ids: its signed receipts, each of which names its message. Each stands
+	// as that of a delivery. After RCV the message stays handed out, until its verdict follows.
+	Receipts []*SignedStatement `protobuf:"bytes,5,rep,name=receipts,proto3" json:"receipts,omitempty"`
+	// Of a partner's gateway whose record allows plain receipts: of each of the ids, in their order, the SHA-256 of
+	// the payload that it has, in hexadecimal. Such messages end as unsigned.
+	PayloadDigests []string `protobuf:"bytes,6,rep,name=payload_digests,json=payloadDigests,proto3" json:"payload_digests,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *AcknowledgeFetchedRequest) Reset() {
 	*x = AcknowledgeFetchedRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[70]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6215,7 +6452,7 @@ func (x *AcknowledgeFetchedRequest) String() string {
 func (*AcknowledgeFetchedRequest) ProtoMessage() {}
 
 func (x *AcknowledgeFetchedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[70]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6228,7 +6465,7 @@ func (x *AcknowledgeFetchedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcknowledgeFetchedRequest.ProtoReflect.Descriptor instead.
 func (*AcknowledgeFetchedRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{70}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *AcknowledgeFetchedRequest) GetName() string {
@@ -6259,6 +6496,20 @@ func (x *AcknowledgeFetchedRequest) GetSender() string {
 	return ""
 }
 
+func (x *AcknowledgeFetchedRequest) GetReceipts() []*SignedStatement {
+	if x != nil {
+		return x.Receipts
+	}
+	return nil
+}
+
+func (x *AcknowledgeFetchedRequest) GetPayloadDigests() []string {
+	if x != nil {
+		return x.PayloadDigests
+	}
+	return nil
+}
+
 type AcknowledgeFetchedResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Messages      []*FetchedMessage      `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"`
@@ -6268,7 +6519,7 @@ type AcknowledgeFetchedResponse struct {
 
 func (x *AcknowledgeFetchedResponse) Reset() {
 	*x = AcknowledgeFetchedResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[71]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6280,7 +6531,7 @@ func (x *AcknowledgeFetchedResponse) String() string {
 func (*AcknowledgeFetchedResponse) ProtoMessage() {}
 
 func (x *AcknowledgeFetchedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[71]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6293,7 +6544,7 @@ func (x *AcknowledgeFetchedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcknowledgeFetchedResponse.ProtoReflect.Descriptor instead.
 func (*AcknowledgeFetchedResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{71}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *AcknowledgeFetchedResponse) GetMessages() []*FetchedMessage {
@@ -6315,7 +6566,7 @@ type RenewLeaseRequest struct {
 
 func (x *RenewLeaseRequest) Reset() {
 	*x = RenewLeaseRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[72]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6327,7 +6578,7 @@ func (x *RenewLeaseRequest) String() string {
 func (*RenewLeaseRequest) ProtoMessage() {}
 
 func (x *RenewLeaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[72]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6340,7 +6591,7 @@ func (x *RenewLeaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenewLeaseRequest.ProtoReflect.Descriptor instead.
 func (*RenewLeaseRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{72}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *RenewLeaseRequest) GetName() string {
@@ -6375,7 +6626,7 @@ type RenewLeaseResponse struct {
 
 func (x *RenewLeaseResponse) Reset() {
 	*x = RenewLeaseResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[73]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6387,7 +6638,7 @@ func (x *RenewLeaseResponse) String() string {
 func (*RenewLeaseResponse) ProtoMessage() {}
 
 func (x *RenewLeaseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[73]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6400,7 +6651,7 @@ func (x *RenewLeaseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenewLeaseResponse.ProtoReflect.Descriptor instead.
 func (*RenewLeaseResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{73}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *RenewLeaseResponse) GetUntil() *timestamppb.Timestamp {
@@ -6427,7 +6678,7 @@ type ReleaseLeaseRequest struct {
 
 func (x *ReleaseLeaseRequest) Reset() {
 	*x = ReleaseLeaseRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[74]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6439,7 +6690,7 @@ func (x *ReleaseLeaseRequest) String() string {
 func (*ReleaseLeaseRequest) ProtoMessage() {}
 
 func (x *ReleaseLeaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[74]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6452,7 +6703,7 @@ func (x *ReleaseLeaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseLeaseRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseLeaseRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{74}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *ReleaseLeaseRequest) GetName() string {
@@ -6478,7 +6729,7 @@ type ReleaseLeaseResponse struct {
 
 func (x *ReleaseLeaseResponse) Reset() {
 	*x = ReleaseLeaseResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[75]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6490,7 +6741,7 @@ func (x *ReleaseLeaseResponse) String() string {
 func (*ReleaseLeaseResponse) ProtoMessage() {}
 
 func (x *ReleaseLeaseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[75]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6503,7 +6754,7 @@ func (x *ReleaseLeaseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseLeaseResponse.ProtoReflect.Descriptor instead.
 func (*ReleaseLeaseResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{75}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *ReleaseLeaseResponse) GetMessageIds() []string {
@@ -6525,7 +6776,7 @@ type DeliverRequest struct {
 
 func (x *DeliverRequest) Reset() {
 	*x = DeliverRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[76]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6537,7 +6788,7 @@ func (x *DeliverRequest) String() string {
 func (*DeliverRequest) ProtoMessage() {}
 
 func (x *DeliverRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[76]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6550,7 +6801,7 @@ func (x *DeliverRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverRequest.ProtoReflect.Descriptor instead.
 func (*DeliverRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{76}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *DeliverRequest) GetHeader() []byte {
@@ -6583,7 +6834,7 @@ type DeliverResponse struct {
 
 func (x *DeliverResponse) Reset() {
 	*x = DeliverResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[77]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6595,7 +6846,7 @@ func (x *DeliverResponse) String() string {
 func (*DeliverResponse) ProtoMessage() {}
 
 func (x *DeliverResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[77]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6608,7 +6859,7 @@ func (x *DeliverResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverResponse.ProtoReflect.Descriptor instead.
 func (*DeliverResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{77}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *DeliverResponse) GetReceipt() *SignedStatement {
@@ -6628,7 +6879,7 @@ type PeerBalanceRequest struct {
 
 func (x *PeerBalanceRequest) Reset() {
 	*x = PeerBalanceRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[78]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6640,7 +6891,7 @@ func (x *PeerBalanceRequest) String() string {
 func (*PeerBalanceRequest) ProtoMessage() {}
 
 func (x *PeerBalanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[78]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6653,7 +6904,7 @@ func (x *PeerBalanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerBalanceRequest.ProtoReflect.Descriptor instead.
 func (*PeerBalanceRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{78}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *PeerBalanceRequest) GetQuery() *SignedStatement {
@@ -6673,7 +6924,7 @@ type PeerBalanceResponse struct {
 
 func (x *PeerBalanceResponse) Reset() {
 	*x = PeerBalanceResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[79]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6685,7 +6936,7 @@ func (x *PeerBalanceResponse) String() string {
 func (*PeerBalanceResponse) ProtoMessage() {}
 
 func (x *PeerBalanceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[79]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6698,7 +6949,7 @@ func (x *PeerBalanceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerBalanceResponse.ProtoReflect.Descriptor instead.
 func (*PeerBalanceResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{79}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *PeerBalanceResponse) GetBalance() *SignedStatement {
@@ -6716,7 +6967,7 @@ type ListBalancesRequest struct {
 
 func (x *ListBalancesRequest) Reset() {
 	*x = ListBalancesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[80]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6728,7 +6979,7 @@ func (x *ListBalancesRequest) String() string {
 func (*ListBalancesRequest) ProtoMessage() {}
 
 func (x *ListBalancesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[80]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6741,7 +6992,7 @@ func (x *ListBalancesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalancesRequest.ProtoReflect.Descriptor instead.
 func (*ListBalancesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{80}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{83}
 }
 
 type ListBalancesResponse struct {
@@ -6753,7 +7004,7 @@ type ListBalancesResponse struct {
 
 func (x *ListBalancesResponse) Reset() {
 	*x = ListBalancesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[81]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6765,7 +7016,7 @@ func (x *ListBalancesResponse) String() string {
 func (*ListBalancesResponse) ProtoMessage() {}
 
 func (x *ListBalancesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[81]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6778,7 +7029,7 @@ func (x *ListBalancesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalancesResponse.ProtoReflect.Descriptor instead.
 func (*ListBalancesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{81}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *ListBalancesResponse) GetBalances() []*Balance {
@@ -6798,7 +7049,7 @@ type RunBalanceRequest struct {
 
 func (x *RunBalanceRequest) Reset() {
 	*x = RunBalanceRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[82]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6810,7 +7061,7 @@ func (x *RunBalanceRequest) String() string {
 func (*RunBalanceRequest) ProtoMessage() {}
 
 func (x *RunBalanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[82]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6823,7 +7074,7 @@ func (x *RunBalanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunBalanceRequest.ProtoReflect.Descriptor instead.
 func (*RunBalanceRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{82}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *RunBalanceRequest) GetPartner() string {
@@ -6857,7 +7108,7 @@ type Balance struct {
 
 func (x *Balance) Reset() {
 	*x = Balance{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[83]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6869,7 +7120,7 @@ func (x *Balance) String() string {
 func (*Balance) ProtoMessage() {}
 
 func (x *Balance) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[83]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6882,7 +7133,7 @@ func (x *Balance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Balance.ProtoReflect.Descriptor instead.
 func (*Balance) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{83}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *Balance) GetPartner() string {
@@ -6959,7 +7210,7 @@ type ListDifferencesRequest struct {
 
 func (x *ListDifferencesRequest) Reset() {
 	*x = ListDifferencesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[84]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6971,7 +7222,7 @@ func (x *ListDifferencesRequest) String() string {
 func (*ListDifferencesRequest) ProtoMessage() {}
 
 func (x *ListDifferencesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[84]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6984,7 +7235,7 @@ func (x *ListDifferencesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDifferencesRequest.ProtoReflect.Descriptor instead.
 func (*ListDifferencesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{84}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *ListDifferencesRequest) GetPartner() string {
@@ -7018,7 +7269,7 @@ type ListDifferencesResponse struct {
 
 func (x *ListDifferencesResponse) Reset() {
 	*x = ListDifferencesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[85]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7030,7 +7281,7 @@ func (x *ListDifferencesResponse) String() string {
 func (*ListDifferencesResponse) ProtoMessage() {}
 
 func (x *ListDifferencesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[85]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7043,7 +7294,7 @@ func (x *ListDifferencesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDifferencesResponse.ProtoReflect.Descriptor instead.
 func (*ListDifferencesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{85}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *ListDifferencesResponse) GetDifferences() []*Difference {
@@ -7085,7 +7336,7 @@ type Difference struct {
 
 func (x *Difference) Reset() {
 	*x = Difference{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[86]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7097,7 +7348,7 @@ func (x *Difference) String() string {
 func (*Difference) ProtoMessage() {}
 
 func (x *Difference) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[86]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7110,7 +7361,7 @@ func (x *Difference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Difference.ProtoReflect.Descriptor instead.
 func (*Difference) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{86}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *Difference) GetMessageId() string {
@@ -7202,7 +7453,7 @@ type FindMovementsRequest struct {
 
 func (x *FindMovementsRequest) Reset() {
 	*x = FindMovementsRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[87]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7214,7 +7465,7 @@ func (x *FindMovementsRequest) String() string {
 func (*FindMovementsRequest) ProtoMessage() {}
 
 func (x *FindMovementsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[87]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7227,7 +7478,7 @@ func (x *FindMovementsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindMovementsRequest.ProtoReflect.Descriptor instead.
 func (*FindMovementsRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{87}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *FindMovementsRequest) GetText() string {
@@ -7261,7 +7512,7 @@ type FindMovementsResponse struct {
 
 func (x *FindMovementsResponse) Reset() {
 	*x = FindMovementsResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[88]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7273,7 +7524,7 @@ func (x *FindMovementsResponse) String() string {
 func (*FindMovementsResponse) ProtoMessage() {}
 
 func (x *FindMovementsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[88]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7286,7 +7537,7 @@ func (x *FindMovementsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindMovementsResponse.ProtoReflect.Descriptor instead.
 func (*FindMovementsResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{88}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *FindMovementsResponse) GetMovements() []*Movement {
@@ -7312,7 +7563,7 @@ type GetMovementRequest struct {
 
 func (x *GetMovementRequest) Reset() {
 	*x = GetMovementRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[89]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7324,7 +7575,7 @@ func (x *GetMovementRequest) String() string {
 func (*GetMovementRequest) ProtoMessage() {}
 
 func (x *GetMovementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[89]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7337,7 +7588,7 @@ func (x *GetMovementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMovementRequest.ProtoReflect.Descriptor instead.
 func (*GetMovementRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{89}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *GetMovementRequest) GetMovementId() string {
@@ -7379,7 +7630,7 @@ type ListMovementsRequest struct {
 
 func (x *ListMovementsRequest) Reset() {
 	*x = ListMovementsRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[90]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7391,7 +7642,7 @@ func (x *ListMovementsRequest) String() string {
 func (*ListMovementsRequest) ProtoMessage() {}
 
 func (x *ListMovementsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[90]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7404,7 +7655,7 @@ func (x *ListMovementsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMovementsRequest.ProtoReflect.Descriptor instead.
 func (*ListMovementsRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{90}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *ListMovementsRequest) GetWorklist() Worklist {
@@ -7501,7 +7752,7 @@ type ListMovementsResponse struct {
 
 func (x *ListMovementsResponse) Reset() {
 	*x = ListMovementsResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[91]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7513,7 +7764,7 @@ func (x *ListMovementsResponse) String() string {
 func (*ListMovementsResponse) ProtoMessage() {}
 
 func (x *ListMovementsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[91]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7526,7 +7777,7 @@ func (x *ListMovementsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMovementsResponse.ProtoReflect.Descriptor instead.
 func (*ListMovementsResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{91}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{94}
 }
 
 func (x *ListMovementsResponse) GetMovements() []*Movement {
@@ -7552,7 +7803,7 @@ type TimelineRequest struct {
 
 func (x *TimelineRequest) Reset() {
 	*x = TimelineRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[92]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7564,7 +7815,7 @@ func (x *TimelineRequest) String() string {
 func (*TimelineRequest) ProtoMessage() {}
 
 func (x *TimelineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[92]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7577,7 +7828,7 @@ func (x *TimelineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimelineRequest.ProtoReflect.Descriptor instead.
 func (*TimelineRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{92}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *TimelineRequest) GetMovementId() string {
@@ -7600,7 +7851,7 @@ type TimelineResponse struct {
 
 func (x *TimelineResponse) Reset() {
 	*x = TimelineResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7612,7 +7863,7 @@ func (x *TimelineResponse) String() string {
 func (*TimelineResponse) ProtoMessage() {}
 
 func (x *TimelineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7625,7 +7876,7 @@ func (x *TimelineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimelineResponse.ProtoReflect.Descriptor instead.
 func (*TimelineResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{93}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *TimelineResponse) GetMovementId() string {
@@ -7674,7 +7925,7 @@ type Step struct {
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7686,7 +7937,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7699,7 +7950,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{94}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *Step) GetAt() *timestamppb.Timestamp {
@@ -7767,7 +8018,7 @@ type AnnouncedRequest struct {
 
 func (x *AnnouncedRequest) Reset() {
 	*x = AnnouncedRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7779,7 +8030,7 @@ func (x *AnnouncedRequest) String() string {
 func (*AnnouncedRequest) ProtoMessage() {}
 
 func (x *AnnouncedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7792,7 +8043,7 @@ func (x *AnnouncedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnouncedRequest.ProtoReflect.Descriptor instead.
 func (*AnnouncedRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{95}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{98}
 }
 
 func (x *AnnouncedRequest) GetMovementId() string {
@@ -7814,7 +8065,7 @@ type AnnouncedResponse struct {
 
 func (x *AnnouncedResponse) Reset() {
 	*x = AnnouncedResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7826,7 +8077,7 @@ func (x *AnnouncedResponse) String() string {
 func (*AnnouncedResponse) ProtoMessage() {}
 
 func (x *AnnouncedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7839,7 +8090,7 @@ func (x *AnnouncedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnouncedResponse.ProtoReflect.Descriptor instead.
 func (*AnnouncedResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{96}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{99}
 }
 
 func (x *AnnouncedResponse) GetMovementId() string {
@@ -7880,7 +8131,7 @@ type AnnouncedDocument struct {
 
 func (x *AnnouncedDocument) Reset() {
 	*x = AnnouncedDocument{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7892,7 +8143,7 @@ func (x *AnnouncedDocument) String() string {
 func (*AnnouncedDocument) ProtoMessage() {}
 
 func (x *AnnouncedDocument) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7905,7 +8156,7 @@ func (x *AnnouncedDocument) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnouncedDocument.ProtoReflect.Descriptor instead.
 func (*AnnouncedDocument) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{97}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{100}
 }
 
 func (x *AnnouncedDocument) GetMessageId() string {
@@ -7966,7 +8217,7 @@ type AnnouncedValue struct {
 
 func (x *AnnouncedValue) Reset() {
 	*x = AnnouncedValue{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7978,7 +8229,7 @@ func (x *AnnouncedValue) String() string {
 func (*AnnouncedValue) ProtoMessage() {}
 
 func (x *AnnouncedValue) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7991,7 +8242,7 @@ func (x *AnnouncedValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnouncedValue.ProtoReflect.Descriptor instead.
 func (*AnnouncedValue) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{98}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{101}
 }
 
 func (x *AnnouncedValue) GetPath() string {
@@ -8048,7 +8299,7 @@ type RecordArrivalRequest struct {
 
 func (x *RecordArrivalRequest) Reset() {
 	*x = RecordArrivalRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8060,7 +8311,7 @@ func (x *RecordArrivalRequest) String() string {
 func (*RecordArrivalRequest) ProtoMessage() {}
 
 func (x *RecordArrivalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8073,7 +8324,7 @@ func (x *RecordArrivalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordArrivalRequest.ProtoReflect.Descriptor instead.
 func (*RecordArrivalRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{99}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{102}
 }
 
 func (x *RecordArrivalRequest) GetRecordId() string {
@@ -8119,7 +8370,7 @@ type RecordDepartureRequest struct {
 
 func (x *RecordDepartureRequest) Reset() {
 	*x = RecordDepartureRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8131,7 +8382,7 @@ func (x *RecordDepartureRequest) String() string {
 func (*RecordDepartureRequest) ProtoMessage() {}
 
 func (x *RecordDepartureRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8144,7 +8395,7 @@ func (x *RecordDepartureRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordDepartureRequest.ProtoReflect.Descriptor instead.
 func (*RecordDepartureRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{100}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{103}
 }
 
 func (x *RecordDepartureRequest) GetRecordId() string {
@@ -8229,7 +8480,7 @@ type Movement struct {
 
 func (x *Movement) Reset() {
 	*x = Movement{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8241,7 +8492,7 @@ func (x *Movement) String() string {
 func (*Movement) ProtoMessage() {}
 
 func (x *Movement) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8254,7 +8505,7 @@ func (x *Movement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Movement.ProtoReflect.Descriptor instead.
 func (*Movement) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{101}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{104}
 }
 
 func (x *Movement) GetMovementId() string {
@@ -8482,7 +8733,7 @@ type Control struct {
 
 func (x *Control) Reset() {
 	*x = Control{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8494,7 +8745,7 @@ func (x *Control) String() string {
 func (*Control) ProtoMessage() {}
 
 func (x *Control) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8507,7 +8758,7 @@ func (x *Control) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Control.ProtoReflect.Descriptor instead.
 func (*Control) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{102}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{105}
 }
 
 func (x *Control) GetMessageId() string {
@@ -8623,7 +8874,7 @@ type NamedAttachment struct {
 
 func (x *NamedAttachment) Reset() {
 	*x = NamedAttachment{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8635,7 +8886,7 @@ func (x *NamedAttachment) String() string {
 func (*NamedAttachment) ProtoMessage() {}
 
 func (x *NamedAttachment) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8648,7 +8899,7 @@ func (x *NamedAttachment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NamedAttachment.ProtoReflect.Descriptor instead.
 func (*NamedAttachment) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{103}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{106}
 }
 
 func (x *NamedAttachment) GetName() string {
@@ -8746,7 +8997,7 @@ type PutAttachmentRequest struct {
 
 func (x *PutAttachmentRequest) Reset() {
 	*x = PutAttachmentRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8758,7 +9009,7 @@ func (x *PutAttachmentRequest) String() string {
 func (*PutAttachmentRequest) ProtoMessage() {}
 
 func (x *PutAttachmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8771,7 +9022,7 @@ func (x *PutAttachmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutAttachmentRequest.ProtoReflect.Descriptor instead.
 func (*PutAttachmentRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{104}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{107}
 }
 
 func (x *PutAttachmentRequest) GetSha256() string {
@@ -8819,7 +9070,7 @@ type GetUploadRequest struct {
 
 func (x *GetUploadRequest) Reset() {
 	*x = GetUploadRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8831,7 +9082,7 @@ func (x *GetUploadRequest) String() string {
 func (*GetUploadRequest) ProtoMessage() {}
 
 func (x *GetUploadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8844,7 +9095,7 @@ func (x *GetUploadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetUploadRequest.ProtoReflect.Descriptor instead.
 func (*GetUploadRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{105}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{108}
 }
 
 func (x *GetUploadRequest) GetSha256() string {
@@ -8873,7 +9124,7 @@ type Upload struct {
 
 func (x *Upload) Reset() {
 	*x = Upload{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8885,7 +9136,7 @@ func (x *Upload) String() string {
 func (*Upload) ProtoMessage() {}
 
 func (x *Upload) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8898,7 +9149,7 @@ func (x *Upload) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Upload.ProtoReflect.Descriptor instead.
 func (*Upload) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{106}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{109}
 }
 
 func (x *Upload) GetSha256() string {
@@ -8961,7 +9212,7 @@ type ListAttachmentsRequest struct {
 
 func (x *ListAttachmentsRequest) Reset() {
 	*x = ListAttachmentsRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8973,7 +9224,7 @@ func (x *ListAttachmentsRequest) String() string {
 func (*ListAttachmentsRequest) ProtoMessage() {}
 
 func (x *ListAttachmentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8986,7 +9237,7 @@ func (x *ListAttachmentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAttachmentsRequest.ProtoReflect.Descriptor instead.
 func (*ListAttachmentsRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{107}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{110}
 }
 
 func (x *ListAttachmentsRequest) GetMessageId() string {
@@ -9012,7 +9263,7 @@ type ListAttachmentsResponse struct {
 
 func (x *ListAttachmentsResponse) Reset() {
 	*x = ListAttachmentsResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9024,7 +9275,7 @@ func (x *ListAttachmentsResponse) String() string {
 func (*ListAttachmentsResponse) ProtoMessage() {}
 
 func (x *ListAttachmentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9037,7 +9288,7 @@ func (x *ListAttachmentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAttachmentsResponse.ProtoReflect.Descriptor instead.
 func (*ListAttachmentsResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{108}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{111}
 }
 
 func (x *ListAttachmentsResponse) GetAttachments() []*NamedAttachment {
@@ -9062,7 +9313,7 @@ type ReadAttachmentRequest struct {
 
 func (x *ReadAttachmentRequest) Reset() {
 	*x = ReadAttachmentRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9074,7 +9325,7 @@ func (x *ReadAttachmentRequest) String() string {
 func (*ReadAttachmentRequest) ProtoMessage() {}
 
 func (x *ReadAttachmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9087,7 +9338,7 @@ func (x *ReadAttachmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadAttachmentRequest.ProtoReflect.Descriptor instead.
 func (*ReadAttachmentRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{109}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{112}
 }
 
 func (x *ReadAttachmentRequest) GetMessageId() string {
@@ -9131,7 +9382,7 @@ type PeerAttachmentRequest struct {
 
 func (x *PeerAttachmentRequest) Reset() {
 	*x = PeerAttachmentRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9143,7 +9394,7 @@ func (x *PeerAttachmentRequest) String() string {
 func (*PeerAttachmentRequest) ProtoMessage() {}
 
 func (x *PeerAttachmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9156,7 +9407,7 @@ func (x *PeerAttachmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerAttachmentRequest.ProtoReflect.Descriptor instead.
 func (*PeerAttachmentRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{110}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{113}
 }
 
 func (x *PeerAttachmentRequest) GetMessageId() string {
@@ -9195,7 +9446,7 @@ type AttachmentPart struct {
 
 func (x *AttachmentPart) Reset() {
 	*x = AttachmentPart{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9207,7 +9458,7 @@ func (x *AttachmentPart) String() string {
 func (*AttachmentPart) ProtoMessage() {}
 
 func (x *AttachmentPart) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9220,7 +9471,7 @@ func (x *AttachmentPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttachmentPart.ProtoReflect.Descriptor instead.
 func (*AttachmentPart) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{111}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{114}
 }
 
 func (x *AttachmentPart) GetOffset() uint64 {
@@ -9270,7 +9521,7 @@ type Recognition struct {
 
 func (x *Recognition) Reset() {
 	*x = Recognition{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9282,7 +9533,7 @@ func (x *Recognition) String() string {
 func (*Recognition) ProtoMessage() {}
 
 func (x *Recognition) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9295,7 +9546,7 @@ func (x *Recognition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Recognition.ProtoReflect.Descriptor instead.
 func (*Recognition) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{112}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{115}
 }
 
 func (x *Recognition) GetRecognised() bool {
@@ -9368,7 +9619,7 @@ type MovementTransit struct {
 
 func (x *MovementTransit) Reset() {
 	*x = MovementTransit{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9380,7 +9631,7 @@ func (x *MovementTransit) String() string {
 func (*MovementTransit) ProtoMessage() {}
 
 func (x *MovementTransit) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9393,7 +9644,7 @@ func (x *MovementTransit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MovementTransit.ProtoReflect.Descriptor instead.
 func (*MovementTransit) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{113}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{116}
 }
 
 func (x *MovementTransit) GetNumber() string {
@@ -9492,7 +9743,7 @@ type TransitTermination struct {
 
 func (x *TransitTermination) Reset() {
 	*x = TransitTermination{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9504,7 +9755,7 @@ func (x *TransitTermination) String() string {
 func (*TransitTermination) ProtoMessage() {}
 
 func (x *TransitTermination) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9517,7 +9768,7 @@ func (x *TransitTermination) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransitTermination.ProtoReflect.Descriptor instead.
 func (*TransitTermination) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{114}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{117}
 }
 
 func (x *TransitTermination) GetMessageId() string {
@@ -9591,7 +9842,7 @@ type HandleOnPaperRequest struct {
 
 func (x *HandleOnPaperRequest) Reset() {
 	*x = HandleOnPaperRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9603,7 +9854,7 @@ func (x *HandleOnPaperRequest) String() string {
 func (*HandleOnPaperRequest) ProtoMessage() {}
 
 func (x *HandleOnPaperRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9616,7 +9867,7 @@ func (x *HandleOnPaperRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HandleOnPaperRequest.ProtoReflect.Descriptor instead.
 func (*HandleOnPaperRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{115}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{118}
 }
 
 func (x *HandleOnPaperRequest) GetMovementId() string {
@@ -9663,7 +9914,7 @@ type PaperHandling struct {
 
 func (x *PaperHandling) Reset() {
 	*x = PaperHandling{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9675,7 +9926,7 @@ func (x *PaperHandling) String() string {
 func (*PaperHandling) ProtoMessage() {}
 
 func (x *PaperHandling) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9688,7 +9939,7 @@ func (x *PaperHandling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaperHandling.ProtoReflect.Descriptor instead.
 func (*PaperHandling) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{116}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{119}
 }
 
 func (x *PaperHandling) GetMessageId() string {
@@ -9756,7 +10007,7 @@ type Filing struct {
 
 func (x *Filing) Reset() {
 	*x = Filing{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9768,7 +10019,7 @@ func (x *Filing) String() string {
 func (*Filing) ProtoMessage() {}
 
 func (x *Filing) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9781,7 +10032,7 @@ func (x *Filing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Filing.ProtoReflect.Descriptor instead.
 func (*Filing) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{117}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{120}
 }
 
 func (x *Filing) GetMovementId() string {
@@ -9868,7 +10119,7 @@ type FilingComparison struct {
 
 func (x *FilingComparison) Reset() {
 	*x = FilingComparison{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9880,7 +10131,7 @@ func (x *FilingComparison) String() string {
 func (*FilingComparison) ProtoMessage() {}
 
 func (x *FilingComparison) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9893,7 +10144,7 @@ func (x *FilingComparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FilingComparison.ProtoReflect.Descriptor instead.
 func (*FilingComparison) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{118}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{121}
 }
 
 func (x *FilingComparison) GetResult() string {
@@ -9956,7 +10207,7 @@ type Telling struct {
 
 func (x *Telling) Reset() {
 	*x = Telling{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9968,7 +10219,7 @@ func (x *Telling) String() string {
 func (*Telling) ProtoMessage() {}
 
 func (x *Telling) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9981,7 +10232,7 @@ func (x *Telling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Telling.ProtoReflect.Descriptor instead.
 func (*Telling) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{119}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{122}
 }
 
 func (x *Telling) GetAdministration() string {
@@ -10043,7 +10294,7 @@ type ToldArrival struct {
 
 func (x *ToldArrival) Reset() {
 	*x = ToldArrival{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10055,7 +10306,7 @@ func (x *ToldArrival) String() string {
 func (*ToldArrival) ProtoMessage() {}
 
 func (x *ToldArrival) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10068,7 +10319,7 @@ func (x *ToldArrival) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToldArrival.ProtoReflect.Descriptor instead.
 func (*ToldArrival) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{120}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{123}
 }
 
 func (x *ToldArrival) GetAt() *timestamppb.Timestamp {
@@ -10118,7 +10369,7 @@ type WaybillAccount struct {
 
 func (x *WaybillAccount) Reset() {
 	*x = WaybillAccount{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10130,7 +10381,7 @@ func (x *WaybillAccount) String() string {
 func (*WaybillAccount) ProtoMessage() {}
 
 func (x *WaybillAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10143,7 +10394,7 @@ func (x *WaybillAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaybillAccount.ProtoReflect.Descriptor instead.
 func (*WaybillAccount) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{121}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{124}
 }
 
 func (x *WaybillAccount) GetWaybill() string {
@@ -10180,7 +10431,7 @@ type Figures struct {
 
 func (x *Figures) Reset() {
 	*x = Figures{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10192,7 +10443,7 @@ func (x *Figures) String() string {
 func (*Figures) ProtoMessage() {}
 
 func (x *Figures) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10205,7 +10456,7 @@ func (x *Figures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Figures.ProtoReflect.Descriptor instead.
 func (*Figures) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{122}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{125}
 }
 
 func (x *Figures) GetAnnounced() string {
@@ -10246,7 +10497,7 @@ type Amendment struct {
 
 func (x *Amendment) Reset() {
 	*x = Amendment{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10258,7 +10509,7 @@ func (x *Amendment) String() string {
 func (*Amendment) ProtoMessage() {}
 
 func (x *Amendment) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10271,7 +10522,7 @@ func (x *Amendment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Amendment.ProtoReflect.Descriptor instead.
 func (*Amendment) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{123}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{126}
 }
 
 func (x *Amendment) GetMessageId() string {
@@ -10322,7 +10573,7 @@ type Opening struct {
 
 func (x *Opening) Reset() {
 	*x = Opening{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10334,7 +10585,7 @@ func (x *Opening) String() string {
 func (*Opening) ProtoMessage() {}
 
 func (x *Opening) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10347,7 +10598,7 @@ func (x *Opening) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Opening.ProtoReflect.Descriptor instead.
 func (*Opening) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{124}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{127}
 }
 
 func (x *Opening) GetOffice() string {
@@ -10389,7 +10640,7 @@ type Identifier struct {
 
 func (x *Identifier) Reset() {
 	*x = Identifier{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10401,7 +10652,7 @@ func (x *Identifier) String() string {
 func (*Identifier) ProtoMessage() {}
 
 func (x *Identifier) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10414,7 +10665,7 @@ func (x *Identifier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identifier.ProtoReflect.Descriptor instead.
 func (*Identifier) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{125}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{128}
 }
 
 func (x *Identifier) GetKind() string {
@@ -10461,7 +10712,7 @@ type Comparison struct {
 
 func (x *Comparison) Reset() {
 	*x = Comparison{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10473,7 +10724,7 @@ func (x *Comparison) String() string {
 func (*Comparison) ProtoMessage() {}
 
 func (x *Comparison) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10486,7 +10737,7 @@ func (x *Comparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
 func (*Comparison) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{126}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{129}
 }
 
 func (x *Comparison) GetArrivalId() string {
@@ -10584,7 +10835,7 @@ type NotCompared struct {
 
 func (x *NotCompared) Reset() {
 	*x = NotCompared{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[130]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10596,7 +10847,7 @@ func (x *NotCompared) String() string {
 func (*NotCompared) ProtoMessage() {}
 
 func (x *NotCompared) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[130]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10609,7 +10860,7 @@ func (x *NotCompared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotCompared.ProtoReflect.Descriptor instead.
 func (*NotCompared) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{127}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{130}
 }
 
 func (x *NotCompared) GetSubject() string {
@@ -10655,7 +10906,7 @@ type Discrepancy struct {
 
 func (x *Discrepancy) Reset() {
 	*x = Discrepancy{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[131]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10667,7 +10918,7 @@ func (x *Discrepancy) String() string {
 func (*Discrepancy) ProtoMessage() {}
 
 func (x *Discrepancy) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[131]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10680,7 +10931,7 @@ func (x *Discrepancy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Discrepancy.ProtoReflect.Descriptor instead.
 func (*Discrepancy) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{128}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{131}
 }
 
 func (x *Discrepancy) GetCode() string {
@@ -10791,7 +11042,7 @@ type IntroduceRequest struct {
 
 func (x *IntroduceRequest) Reset() {
 	*x = IntroduceRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[132]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10803,7 +11054,7 @@ func (x *IntroduceRequest) String() string {
 func (*IntroduceRequest) ProtoMessage() {}
 
 func (x *IntroduceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[132]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10816,7 +11067,7 @@ func (x *IntroduceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IntroduceRequest.ProtoReflect.Descriptor instead.
 func (*IntroduceRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{129}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{132}
 }
 
 func (x *IntroduceRequest) GetEcho() []byte {
@@ -10838,7 +11089,7 @@ type IntroduceResponse struct {
 
 func (x *IntroduceResponse) Reset() {
 	*x = IntroduceResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[130]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[133]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10850,7 +11101,7 @@ func (x *IntroduceResponse) String() string {
 func (*IntroduceResponse) ProtoMessage() {}
 
 func (x *IntroduceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[130]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[133]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10863,7 +11114,7 @@ func (x *IntroduceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IntroduceResponse.ProtoReflect.Descriptor instead.
 func (*IntroduceResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{130}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{133}
 }
 
 func (x *IntroduceResponse) GetEcho() []byte {
@@ -10895,7 +11146,7 @@ type CardRequest struct {
 
 func (x *CardRequest) Reset() {
 	*x = CardRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[131]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[134]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10907,7 +11158,7 @@ func (x *CardRequest) String() string {
 func (*CardRequest) ProtoMessage() {}
 
 func (x *CardRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[131]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[134]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10920,7 +11171,7 @@ func (x *CardRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CardRequest.ProtoReflect.Descriptor instead.
 func (*CardRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{131}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{134}
 }
 
 // PartnerCard is a card as a file: JSON of one form, signed.
@@ -10935,7 +11186,7 @@ type PartnerCard struct {
 
 func (x *PartnerCard) Reset() {
 	*x = PartnerCard{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[132]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[135]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10947,7 +11198,7 @@ func (x *PartnerCard) String() string {
 func (*PartnerCard) ProtoMessage() {}
 
 func (x *PartnerCard) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[132]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[135]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10960,7 +11211,7 @@ func (x *PartnerCard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerCard.ProtoReflect.Descriptor instead.
 func (*PartnerCard) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{132}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{135}
 }
 
 func (x *PartnerCard) GetCard() []byte {
@@ -10985,7 +11236,7 @@ type ListPartnersRequest struct {
 
 func (x *ListPartnersRequest) Reset() {
 	*x = ListPartnersRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[133]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[136]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10997,7 +11248,7 @@ func (x *ListPartnersRequest) String() string {
 func (*ListPartnersRequest) ProtoMessage() {}
 
 func (x *ListPartnersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[133]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[136]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11010,7 +11261,7 @@ func (x *ListPartnersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPartnersRequest.ProtoReflect.Descriptor instead.
 func (*ListPartnersRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{133}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{136}
 }
 
 type ListPartnersResponse struct {
@@ -11024,7 +11275,7 @@ type ListPartnersResponse struct {
 
 func (x *ListPartnersResponse) Reset() {
 	*x = ListPartnersResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[134]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[137]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11036,7 +11287,7 @@ func (x *ListPartnersResponse) String() string {
 func (*ListPartnersResponse) ProtoMessage() {}
 
 func (x *ListPartnersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[134]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[137]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11049,7 +11300,7 @@ func (x *ListPartnersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPartnersResponse.ProtoReflect.Descriptor instead.
 func (*ListPartnersResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{134}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{137}
 }
 
 func (x *ListPartnersResponse) GetPartners() []*Partner {
@@ -11087,7 +11338,7 @@ type Partner struct {
 
 func (x *Partner) Reset() {
 	*x = Partner{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[135]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[138]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11099,7 +11350,7 @@ func (x *Partner) String() string {
 func (*Partner) ProtoMessage() {}
 
 func (x *Partner) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[135]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[138]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11112,7 +11363,7 @@ func (x *Partner) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Partner.ProtoReflect.Descriptor instead.
 func (*Partner) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{135}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{138}
 }
 
 func (x *Partner) GetAdministrations() []string {
@@ -11186,7 +11437,7 @@ type Validity struct {
 
 func (x *Validity) Reset() {
 	*x = Validity{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[136]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[139]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11198,7 +11449,7 @@ func (x *Validity) String() string {
 func (*Validity) ProtoMessage() {}
 
 func (x *Validity) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[136]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[139]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11211,7 +11462,7 @@ func (x *Validity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Validity.ProtoReflect.Descriptor instead.
 func (*Validity) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{136}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{139}
 }
 
 func (x *Validity) GetKind() string {
@@ -11250,7 +11501,7 @@ type ListQueuesRequest struct {
 
 func (x *ListQueuesRequest) Reset() {
 	*x = ListQueuesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[137]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[140]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11262,7 +11513,7 @@ func (x *ListQueuesRequest) String() string {
 func (*ListQueuesRequest) ProtoMessage() {}
 
 func (x *ListQueuesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[137]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[140]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11275,7 +11526,7 @@ func (x *ListQueuesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueuesRequest.ProtoReflect.Descriptor instead.
 func (*ListQueuesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{137}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{140}
 }
 
 type ListQueuesResponse struct {
@@ -11287,7 +11538,7 @@ type ListQueuesResponse struct {
 
 func (x *ListQueuesResponse) Reset() {
 	*x = ListQueuesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[138]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[141]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11299,7 +11550,7 @@ func (x *ListQueuesResponse) String() string {
 func (*ListQueuesResponse) ProtoMessage() {}
 
 func (x *ListQueuesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[138]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[141]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11312,7 +11563,7 @@ func (x *ListQueuesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueuesResponse.ProtoReflect.Descriptor instead.
 func (*ListQueuesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{138}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{141}
 }
 
 func (x *ListQueuesResponse) GetQueues() []*Queue {
@@ -11331,15 +11582,17 @@ type Queue struct {
 	State    string `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
 	Messages int32  `protobuf:"varint,4,opt,name=messages,proto3" json:"messages,omitempty"`
 	// When the oldest of them was made, and how many seconds ago.
-	Oldest        *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=oldest,proto3" json:"oldest,omitempty"`
-	Age           int64                  `protobuf:"varint,6,opt,name=age,proto3" json:"age,omitempty"`
+	Oldest *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=oldest,proto3" json:"oldest,omitempty"`
+	Age    int64                  `protobuf:"varint,6,opt,name=age,proto3" json:"age,omitempty"`
+	// The partner fetches them: nobody hands them over.
+	Fetched       bool `protobuf:"varint,7,opt,name=fetched,proto3" json:"fetched,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Queue) Reset() {
 	*x = Queue{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[139]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[142]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11351,7 +11604,7 @@ func (x *Queue) String() string {
 func (*Queue) ProtoMessage() {}
 
 func (x *Queue) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[139]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[142]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11364,7 +11617,7 @@ func (x *Queue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Queue.ProtoReflect.Descriptor instead.
 func (*Queue) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{139}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{142}
 }
 
 func (x *Queue) GetPartner() string {
@@ -11409,6 +11662,13 @@ func (x *Queue) GetAge() int64 {
 	return 0
 }
 
+func (x *Queue) GetFetched() bool {
+	if x != nil {
+		return x.Fetched
+	}
+	return false
+}
+
 type CheckPartnerRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The administration, such as KZ.
@@ -11419,7 +11679,7 @@ type CheckPartnerRequest struct {
 
 func (x *CheckPartnerRequest) Reset() {
 	*x = CheckPartnerRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[140]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[143]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11431,7 +11691,7 @@ func (x *CheckPartnerRequest) String() string {
 func (*CheckPartnerRequest) ProtoMessage() {}
 
 func (x *CheckPartnerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[140]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[143]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11444,7 +11704,7 @@ func (x *CheckPartnerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckPartnerRequest.ProtoReflect.Descriptor instead.
 func (*CheckPartnerRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{140}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{143}
 }
 
 func (x *CheckPartnerRequest) GetPartner() string {
@@ -11473,7 +11733,7 @@ type PartnerCheck struct {
 
 func (x *PartnerCheck) Reset() {
 	*x = PartnerCheck{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[141]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[144]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11485,7 +11745,7 @@ func (x *PartnerCheck) String() string {
 func (*PartnerCheck) ProtoMessage() {}
 
 func (x *PartnerCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[141]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[144]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11498,7 +11758,7 @@ func (x *PartnerCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerCheck.ProtoReflect.Descriptor instead.
 func (*PartnerCheck) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{141}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{144}
 }
 
 func (x *PartnerCheck) GetStep() string {
@@ -11557,7 +11817,7 @@ type Loss struct {
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[142]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[145]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11569,7 +11829,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[142]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[145]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11582,7 +11842,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{142}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{145}
 }
 
 func (x *Loss) GetReason() LossReason {
@@ -11652,7 +11912,7 @@ type LostValue struct {
 
 func (x *LostValue) Reset() {
 	*x = LostValue{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[143]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[146]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11664,7 +11924,7 @@ func (x *LostValue) String() string {
 func (*LostValue) ProtoMessage() {}
 
 func (x *LostValue) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[143]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[146]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11677,7 +11937,7 @@ func (x *LostValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LostValue.ProtoReflect.Descriptor instead.
 func (*LostValue) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{143}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{146}
 }
 
 func (x *LostValue) GetLocation() string {
@@ -11734,7 +11994,7 @@ type ElsewhereRequest struct {
 
 func (x *ElsewhereRequest) Reset() {
 	*x = ElsewhereRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[144]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[147]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11746,7 +12006,7 @@ func (x *ElsewhereRequest) String() string {
 func (*ElsewhereRequest) ProtoMessage() {}
 
 func (x *ElsewhereRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[144]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[147]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11759,7 +12019,7 @@ func (x *ElsewhereRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElsewhereRequest.ProtoReflect.Descriptor instead.
 func (*ElsewhereRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{144}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{147}
 }
 
 func (x *ElsewhereRequest) GetText() string {
@@ -11788,7 +12048,7 @@ type ElsewhereResponse struct {
 
 func (x *ElsewhereResponse) Reset() {
 	*x = ElsewhereResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[145]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[148]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11800,7 +12060,7 @@ func (x *ElsewhereResponse) String() string {
 func (*ElsewhereResponse) ProtoMessage() {}
 
 func (x *ElsewhereResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[145]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[148]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11813,7 +12073,7 @@ func (x *ElsewhereResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElsewhereResponse.ProtoReflect.Descriptor instead.
 func (*ElsewhereResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{145}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{148}
 }
 
 func (x *ElsewhereResponse) GetGlimpses() []*Glimpse {
@@ -11844,7 +12104,7 @@ type Glimpse struct {
 
 func (x *Glimpse) Reset() {
 	*x = Glimpse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[146]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[149]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11856,7 +12116,7 @@ func (x *Glimpse) String() string {
 func (*Glimpse) ProtoMessage() {}
 
 func (x *Glimpse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[146]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[149]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11869,7 +12129,7 @@ func (x *Glimpse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Glimpse.ProtoReflect.Descriptor instead.
 func (*Glimpse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{146}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{149}
 }
 
 func (x *Glimpse) GetMovementId() string {
@@ -11904,7 +12164,7 @@ type OpenMovementRequest struct {
 
 func (x *OpenMovementRequest) Reset() {
 	*x = OpenMovementRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[147]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[150]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11916,7 +12176,7 @@ func (x *OpenMovementRequest) String() string {
 func (*OpenMovementRequest) ProtoMessage() {}
 
 func (x *OpenMovementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[147]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[150]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11929,7 +12189,7 @@ func (x *OpenMovementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenMovementRequest.ProtoReflect.Descriptor instead.
 func (*OpenMovementRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{147}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{150}
 }
 
 func (x *OpenMovementRequest) GetMovementId() string {
@@ -11962,7 +12222,7 @@ type OverridesRequest struct {
 
 func (x *OverridesRequest) Reset() {
 	*x = OverridesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[148]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[151]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11974,7 +12234,7 @@ func (x *OverridesRequest) String() string {
 func (*OverridesRequest) ProtoMessage() {}
 
 func (x *OverridesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[148]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[151]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11987,7 +12247,7 @@ func (x *OverridesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OverridesRequest.ProtoReflect.Descriptor instead.
 func (*OverridesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{148}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{151}
 }
 
 func (x *OverridesRequest) GetOffice() string {
@@ -12032,7 +12292,7 @@ type OverridesResponse struct {
 
 func (x *OverridesResponse) Reset() {
 	*x = OverridesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[149]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[152]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12044,7 +12304,7 @@ func (x *OverridesResponse) String() string {
 func (*OverridesResponse) ProtoMessage() {}
 
 func (x *OverridesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[149]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[152]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12057,7 +12317,7 @@ func (x *OverridesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OverridesResponse.ProtoReflect.Descriptor instead.
 func (*OverridesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{149}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{152}
 }
 
 func (x *OverridesResponse) GetOffice() string {
@@ -12116,7 +12376,7 @@ type Override struct {
 
 func (x *Override) Reset() {
 	*x = Override{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[150]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[153]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12128,7 +12388,7 @@ func (x *Override) String() string {
 func (*Override) ProtoMessage() {}
 
 func (x *Override) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[150]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[153]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12141,7 +12401,7 @@ func (x *Override) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Override.ProtoReflect.Descriptor instead.
 func (*Override) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{150}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{153}
 }
 
 func (x *Override) GetAt() *timestamppb.Timestamp {
@@ -12207,7 +12467,7 @@ type CoverageRequest struct {
 
 func (x *CoverageRequest) Reset() {
 	*x = CoverageRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[151]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[154]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12219,7 +12479,7 @@ func (x *CoverageRequest) String() string {
 func (*CoverageRequest) ProtoMessage() {}
 
 func (x *CoverageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[151]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[154]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12232,7 +12492,7 @@ func (x *CoverageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoverageRequest.ProtoReflect.Descriptor instead.
 func (*CoverageRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{151}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{154}
 }
 
 func (x *CoverageRequest) GetMonth() string {
@@ -12269,7 +12529,7 @@ type CoverageResponse struct {
 
 func (x *CoverageResponse) Reset() {
 	*x = CoverageResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[152]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[155]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12281,7 +12541,7 @@ func (x *CoverageResponse) String() string {
 func (*CoverageResponse) ProtoMessage() {}
 
 func (x *CoverageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[152]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[155]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12294,7 +12554,7 @@ func (x *CoverageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoverageResponse.ProtoReflect.Descriptor instead.
 func (*CoverageResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{152}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{155}
 }
 
 func (x *CoverageResponse) GetMonth() string {
@@ -12340,7 +12600,7 @@ type Coverage struct {
 
 func (x *Coverage) Reset() {
 	*x = Coverage{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[153]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[156]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12352,7 +12612,7 @@ func (x *Coverage) String() string {
 func (*Coverage) ProtoMessage() {}
 
 func (x *Coverage) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[153]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[156]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12365,7 +12625,7 @@ func (x *Coverage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Coverage.ProtoReflect.Descriptor instead.
 func (*Coverage) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{153}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{156}
 }
 
 func (x *Coverage) GetExitOffice() string {
@@ -12921,14 +13181,15 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x0fAcknowledgement\x12\"\n" +
 	"\fsubscription\x18\x01 \x01(\tR\fsubscription\x12*\n" +
 	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x16\n" +
-	"\x06caller\x18\x03 \x01(\tR\x06caller\"\xdd\x01\n" +
+	"\x06caller\x18\x03 \x01(\tR\x06caller\"\xfb\x01\n" +
 	"\x19CreateSubscriptionRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\asenders\x18\x02 \x03(\tR\asenders\x12\x18\n" +
 	"\aoffices\x18\x03 \x03(\tR\aoffices\x12\x14\n" +
 	"\x05kinds\x18\x04 \x03(\tR\x05kinds\x120\n" +
 	"\x05since\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
-	"\x05until\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\",\n" +
+	"\x05until\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x1c\n" +
+	"\trecipient\x18\a \x01(\tR\trecipient\",\n" +
 	"\x16GetSubscriptionRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"\x1a\n" +
 	"\x18ListSubscriptionsRequest\"\\\n" +
@@ -12971,16 +13232,36 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x05lease\x18\x01 \x01(\tR\x05lease\x120\n" +
 	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x127\n" +
 	"\bmessages\x18\x03 \x03(\v2\x1b.exchange.v1.FetchedMessageR\bmessages\x12\x12\n" +
-	"\x04more\x18\x04 \x01(\bR\x04more\"[\n" +
+	"\x04more\x18\x04 \x01(\bR\x04more\"\x8f\x01\n" +
 	"\x0eFetchedMessage\x123\n" +
 	"\amessage\x18\x01 \x01(\v2\x19.exchange.v1.InboxMessageR\amessage\x12\x14\n" +
-	"\x05times\x18\x02 \x01(\x05R\x05times\"~\n" +
+	"\x05times\x18\x02 \x01(\x05R\x05times\x122\n" +
+	"\x06sealed\x18\x03 \x01(\v2\x1a.exchange.v1.SealedMessageR\x06sealed\"s\n" +
+	"\rSealedMessage\x12\x16\n" +
+	"\x06header\x18\x01 \x01(\fR\x06header\x12\x1c\n" +
+	"\tsignature\x18\x02 \x01(\fR\tsignature\x12\x18\n" +
+	"\apayload\x18\x03 \x01(\fR\apayload\x12\x12\n" +
+	"\x04size\x18\x04 \x01(\x03R\x04size\"b\n" +
+	"\x15FetchedContentRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x02 \x01(\tR\tmessageId\x12\x16\n" +
+	"\x06offset\x18\x03 \x01(\x03R\x06offset\"\xb5\x01\n" +
+	"\vContentPart\x122\n" +
+	"\x06sealed\x18\x01 \x01(\v2\x1a.exchange.v1.SealedMessageR\x06sealed\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x02 \x01(\tR\tmessageId\x12\x12\n" +
+	"\x04kind\x18\x03 \x01(\tR\x04kind\x12%\n" +
+	"\x0epayload_digest\x18\x04 \x01(\tR\rpayloadDigest\x12\x18\n" +
+	"\acontent\x18\x05 \x01(\fR\acontent\"\xe1\x01\n" +
 	"\x19AcknowledgeFetchedRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05lease\x18\x02 \x01(\tR\x05lease\x12\x1f\n" +
 	"\vmessage_ids\x18\x03 \x03(\tR\n" +
 	"messageIds\x12\x16\n" +
-	"\x06sender\x18\x04 \x01(\tR\x06sender\"U\n" +
+	"\x06sender\x18\x04 \x01(\tR\x06sender\x128\n" +
+	"\breceipts\x18\x05 \x03(\v2\x1c.exchange.v1.SignedStatementR\breceipts\x12'\n" +
+	"\x0fpayload_digests\x18\x06 \x03(\tR\x0epayloadDigests\"U\n" +
 	"\x1aAcknowledgeFetchedResponse\x127\n" +
 	"\bmessages\x18\x01 \x03(\v2\x1b.exchange.v1.FetchedMessageR\bmessages\"b\n" +
 	"\x11RenewLeaseRequest\x12\x12\n" +
@@ -13413,14 +13694,15 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\tdays_left\x18\x04 \x01(\x05R\bdaysLeft\"\x13\n" +
 	"\x11ListQueuesRequest\"@\n" +
 	"\x12ListQueuesResponse\x12*\n" +
-	"\x06queues\x18\x01 \x03(\v2\x12.exchange.v1.QueueR\x06queues\"\xaf\x01\n" +
+	"\x06queues\x18\x01 \x03(\v2\x12.exchange.v1.QueueR\x06queues\"\xc9\x01\n" +
 	"\x05Queue\x12\x18\n" +
 	"\apartner\x18\x01 \x01(\tR\apartner\x12\x14\n" +
 	"\x05route\x18\x02 \x01(\tR\x05route\x12\x14\n" +
 	"\x05state\x18\x03 \x01(\tR\x05state\x12\x1a\n" +
 	"\bmessages\x18\x04 \x01(\x05R\bmessages\x122\n" +
 	"\x06oldest\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x06oldest\x12\x10\n" +
-	"\x03age\x18\x06 \x01(\x03R\x03age\"/\n" +
+	"\x03age\x18\x06 \x01(\x03R\x03age\x12\x18\n" +
+	"\afetched\x18\a \x01(\bR\afetched\"/\n" +
 	"\x13CheckPartnerRequest\x12\x18\n" +
 	"\apartner\x18\x01 \x01(\tR\apartner\"\x99\x01\n" +
 	"\fPartnerCheck\x12\x12\n" +
@@ -13603,7 +13885,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x05Watch\x12\x19.exchange.v1.WatchRequest\x1a\x19.exchange.v1.InboxMessage\"\x1b\xf0\xbb\x18\x03\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/inbox:watch0\x01\x12|\n" +
 	"\vAcknowledge\x12\x1f.exchange.v1.AcknowledgeRequest\x1a\x19.exchange.v1.InboxMessage\"1\xf0\xbb\x18\x03\x82\xd3\xe4\x93\x02':\x01*\"\"/v1/inbox/{message_id}:acknowledge\x12g\n" +
 	"\x06Parked\x12\x1e.exchange.v1.ListParkedRequest\x1a\x1f.exchange.v1.ListParkedResponse\"\x1c\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/inbox:parked\x12b\n" +
-	"\x06Decode\x12\x1a.exchange.v1.DecodeRequest\x1a\x1b.exchange.v1.DecodeResponse\"\x1f\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/inbox:decode2\xda\a\n" +
+	"\x06Decode\x12\x1a.exchange.v1.DecodeRequest\x1a\x1b.exchange.v1.DecodeResponse\"\x1f\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/inbox:decode2\x9e\t\n" +
 	"\x13SubscriptionService\x12m\n" +
 	"\x06Create\x12&.exchange.v1.CreateSubscriptionRequest\x1a\x19.exchange.v1.Subscription\" \xf0\xbb\x18\x16\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/subscriptions\x12k\n" +
 	"\x03Get\x12#.exchange.v1.GetSubscriptionRequest\x1a\x19.exchange.v1.Subscription\"$\xf0\xbb\x18\x16\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/subscriptions/{name}\x12t\n" +
@@ -13612,7 +13894,9 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x05Fetch\x12\x19.exchange.v1.FetchRequest\x1a\x1a.exchange.v1.FetchResponse\"-\xf0\xbb\x18\x16\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/subscriptions/{name}:fetch\x12\x93\x01\n" +
 	"\vAcknowledge\x12&.exchange.v1.AcknowledgeFetchedRequest\x1a'.exchange.v1.AcknowledgeFetchedResponse\"3\xf0\xbb\x18\x16\x82\xd3\xe4\x93\x02):\x01*\"$/v1/subscriptions/{name}:acknowledge\x12w\n" +
 	"\x05Renew\x12\x1e.exchange.v1.RenewLeaseRequest\x1a\x1f.exchange.v1.RenewLeaseResponse\"-\xf0\xbb\x18\x16\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/subscriptions/{name}:renew\x12\x7f\n" +
-	"\aRelease\x12 .exchange.v1.ReleaseLeaseRequest\x1a!.exchange.v1.ReleaseLeaseResponse\"/\xf0\xbb\x18\x16\x82\xd3\xe4\x93\x02%:\x01*\" /v1/subscriptions/{name}:release2\xb4\x03\n" +
+	"\aRelease\x12 .exchange.v1.ReleaseLeaseRequest\x1a!.exchange.v1.ReleaseLeaseResponse\"/\xf0\xbb\x18\x16\x82\xd3\xe4\x93\x02%:\x01*\" /v1/subscriptions/{name}:release\x12q\n" +
+	"\x06Follow\x12\x19.exchange.v1.FetchRequest\x1a\x1a.exchange.v1.FetchResponse\".\xf0\xbb\x18\x16\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/subscriptions/{name}:follow0\x01\x12O\n" +
+	"\aContent\x12\".exchange.v1.FetchedContentRequest\x1a\x18.exchange.v1.ContentPart\"\x04\xf0\xbb\x18\x160\x012\xb4\x03\n" +
 	"\x11AttachmentService\x12f\n" +
 	"\x03Put\x12!.exchange.v1.PutAttachmentRequest\x1a\x13.exchange.v1.Upload\"'\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x1d:\x01*\x1a\x18/v1/attachments/{sha256}\x12_\n" +
 	"\x03Get\x12\x1d.exchange.v1.GetUploadRequest\x1a\x13.exchange.v1.Upload\"$\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/attachments/{sha256}\x12\x84\x01\n" +
@@ -13675,7 +13959,7 @@ func file_exchange_v1_exchange_proto_rawDescGZIP() []byte {
 }
 
 var file_exchange_v1_exchange_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 158)
+var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 161)
 var file_exchange_v1_exchange_proto_goTypes = []any{
 	(Right)(0),                         // 0: exchange.v1.Right
 	(Duty)(0),                          // 1: exchange.v1.Duty
@@ -13753,411 +14037,421 @@ var file_exchange_v1_exchange_proto_goTypes = []any{
 	(*FetchRequest)(nil),               // 73: exchange.v1.FetchRequest
 	(*FetchResponse)(nil),              // 74: exchange.v1.FetchResponse
 	(*FetchedMessage)(nil),             // 75: exchange.v1.FetchedMessage
-	(*AcknowledgeFetchedRequest)(nil),  // 76: exchange.v1.AcknowledgeFetchedRequest
-	(*AcknowledgeFetchedResponse)(nil), // 77: exchange.v1.AcknowledgeFetchedResponse
-	(*RenewLeaseRequest)(nil),          // 78: exchange.v1.RenewLeaseRequest
-	(*RenewLeaseResponse)(nil),         // 79: exchange.v1.RenewLeaseResponse
-	(*ReleaseLeaseRequest)(nil),        // 80: exchange.v1.ReleaseLeaseRequest
-	(*ReleaseLeaseResponse)(nil),       // 81: exchange.v1.ReleaseLeaseResponse
-	(*DeliverRequest)(nil),             // 82: exchange.v1.DeliverRequest
-	(*DeliverResponse)(nil),            // 83: exchange.v1.DeliverResponse
-	(*PeerBalanceRequest)(nil),         // 84: exchange.v1.PeerBalanceRequest
-	(*PeerBalanceResponse)(nil),        // 85: exchange.v1.PeerBalanceResponse
-	(*ListBalancesRequest)(nil),        // 86: exchange.v1.ListBalancesRequest
-	(*ListBalancesResponse)(nil),       // 87: exchange.v1.ListBalancesResponse
-	(*RunBalanceRequest)(nil),          // 88: exchange.v1.RunBalanceRequest
-	(*Balance)(nil),                    // 89: exchange.v1.Balance
-	(*ListDifferencesRequest)(nil),     // 90: exchange.v1.ListDifferencesRequest
-	(*ListDifferencesResponse)(nil),    // 91: exchange.v1.ListDifferencesResponse
-	(*Difference)(nil),                 // 92: exchange.v1.Difference
-	(*FindMovementsRequest)(nil),       // 93: exchange.v1.FindMovementsRequest
-	(*FindMovementsResponse)(nil),      // 94: exchange.v1.FindMovementsResponse
-	(*GetMovementRequest)(nil),         // 95: exchange.v1.GetMovementRequest
-	(*ListMovementsRequest)(nil),       // 96: exchange.v1.ListMovementsRequest
-	(*ListMovementsResponse)(nil),      // 97: exchange.v1.ListMovementsResponse
-	(*TimelineRequest)(nil),            // 98: exchange.v1.TimelineRequest
-	(*TimelineResponse)(nil),           // 99: exchange.v1.TimelineResponse
-	(*Step)(nil),                       // 100: exchange.v1.Step
-	(*AnnouncedRequest)(nil),           // 101: exchange.v1.AnnouncedRequest
-	(*AnnouncedResponse)(nil),          // 102: exchange.v1.AnnouncedResponse
-	(*AnnouncedDocument)(nil),          // 103: exchange.v1.AnnouncedDocument
-	(*AnnouncedValue)(nil),             // 104: exchange.v1.AnnouncedValue
-	(*RecordArrivalRequest)(nil),       // 105: exchange.v1.RecordArrivalRequest
-	(*RecordDepartureRequest)(nil),     // 106: exchange.v1.RecordDepartureRequest
-	(*Movement)(nil),                   // 107: exchange.v1.Movement
-	(*Control)(nil),                    // 108: exchange.v1.Control
-	(*NamedAttachment)(nil),            // 109: exchange.v1.NamedAttachment
-	(*PutAttachmentRequest)(nil),       // 110: exchange.v1.PutAttachmentRequest
-	(*GetUploadRequest)(nil),           // 111: exchange.v1.GetUploadRequest
-	(*Upload)(nil),                     // 112: exchange.v1.Upload
-	(*ListAttachmentsRequest)(nil),     // 113: exchange.v1.ListAttachmentsRequest
-	(*ListAttachmentsResponse)(nil),    // 114: exchange.v1.ListAttachmentsResponse
-	(*ReadAttachmentRequest)(nil),      // 115: exchange.v1.ReadAttachmentRequest
-	(*PeerAttachmentRequest)(nil),      // 116: exchange.v1.PeerAttachmentRequest
-	(*AttachmentPart)(nil),             // 117: exchange.v1.AttachmentPart
-	(*Recognition)(nil),                // 118: exchange.v1.Recognition
-	(*MovementTransit)(nil),            // 119: exchange.v1.MovementTransit
-	(*TransitTermination)(nil),         // 120: exchange.v1.TransitTermination
-	(*HandleOnPaperRequest)(nil),       // 121: exchange.v1.HandleOnPaperRequest
-	(*PaperHandling)(nil),              // 122: exchange.v1.PaperHandling
-	(*Filing)(nil),                     // 123: exchange.v1.Filing
-	(*FilingComparison)(nil),           // 124: exchange.v1.FilingComparison
-	(*Telling)(nil),                    // 125: exchange.v1.Telling
-	(*ToldArrival)(nil),                // 126: exchange.v1.ToldArrival
-	(*WaybillAccount)(nil),             // 127: exchange.v1.WaybillAccount
-	(*Figures)(nil),                    // 128: exchange.v1.Figures
-	(*Amendment)(nil),                  // 129: exchange.v1.Amendment
-	(*Opening)(nil),                    // 130: exchange.v1.Opening
-	(*Identifier)(nil),                 // 131: exchange.v1.Identifier
-	(*Comparison)(nil),                 // 132: exchange.v1.Comparison
-	(*NotCompared)(nil),                // 133: exchange.v1.NotCompared
-	(*Discrepancy)(nil),                // 134: exchange.v1.Discrepancy
-	(*IntroduceRequest)(nil),           // 135: exchange.v1.IntroduceRequest
-	(*IntroduceResponse)(nil),          // 136: exchange.v1.IntroduceResponse
-	(*CardRequest)(nil),                // 137: exchange.v1.CardRequest
-	(*PartnerCard)(nil),                // 138: exchange.v1.PartnerCard
-	(*ListPartnersRequest)(nil),        // 139: exchange.v1.ListPartnersRequest
-	(*ListPartnersResponse)(nil),       // 140: exchange.v1.ListPartnersResponse
-	(*Partner)(nil),                    // 141: exchange.v1.Partner
-	(*Validity)(nil),                   // 142: exchange.v1.Validity
-	(*ListQueuesRequest)(nil),          // 143: exchange.v1.ListQueuesRequest
-	(*ListQueuesResponse)(nil),         // 144: exchange.v1.ListQueuesResponse
-	(*Queue)(nil),                      // 145: exchange.v1.Queue
-	(*CheckPartnerRequest)(nil),        // 146: exchange.v1.CheckPartnerRequest
-	(*PartnerCheck)(nil),               // 147: exchange.v1.PartnerCheck
-	(*Loss)(nil),                       // 148: exchange.v1.Loss
-	(*LostValue)(nil),                  // 149: exchange.v1.LostValue
-	(*ElsewhereRequest)(nil),           // 150: exchange.v1.ElsewhereRequest
-	(*ElsewhereResponse)(nil),          // 151: exchange.v1.ElsewhereResponse
-	(*Glimpse)(nil),                    // 152: exchange.v1.Glimpse
-	(*OpenMovementRequest)(nil),        // 153: exchange.v1.OpenMovementRequest
-	(*OverridesRequest)(nil),           // 154: exchange.v1.OverridesRequest
-	(*OverridesResponse)(nil),          // 155: exchange.v1.OverridesResponse
-	(*Override)(nil),                   // 156: exchange.v1.Override
-	(*CoverageRequest)(nil),            // 157: exchange.v1.CoverageRequest
-	(*CoverageResponse)(nil),           // 158: exchange.v1.CoverageResponse
-	(*Coverage)(nil),                   // 159: exchange.v1.Coverage
-	nil,                                // 160: exchange.v1.ExplainResponse.NamespacesEntry
-	nil,                                // 161: exchange.v1.UnreadPlace.NamespacesEntry
-	nil,                                // 162: exchange.v1.Fault.NamespacesEntry
-	nil,                                // 163: exchange.v1.LostValue.NamespacesEntry
-	(*timestamppb.Timestamp)(nil),      // 164: google.protobuf.Timestamp
-	(*descriptorpb.MethodOptions)(nil), // 165: google.protobuf.MethodOptions
+	(*SealedMessage)(nil),              // 76: exchange.v1.SealedMessage
+	(*FetchedContentRequest)(nil),      // 77: exchange.v1.FetchedContentRequest
+	(*ContentPart)(nil),                // 78: exchange.v1.ContentPart
+	(*AcknowledgeFetchedRequest)(nil),  // 79: exchange.v1.AcknowledgeFetchedRequest
+	(*AcknowledgeFetchedResponse)(nil), // 80: exchange.v1.AcknowledgeFetchedResponse
+	(*RenewLeaseRequest)(nil),          // 81: exchange.v1.RenewLeaseRequest
+	(*RenewLeaseResponse)(nil),         // 82: exchange.v1.RenewLeaseResponse
+	(*ReleaseLeaseRequest)(nil),        // 83: exchange.v1.ReleaseLeaseRequest
+	(*ReleaseLeaseResponse)(nil),       // 84: exchange.v1.ReleaseLeaseResponse
+	(*DeliverRequest)(nil),             // 85: exchange.v1.DeliverRequest
+	(*DeliverResponse)(nil),            // 86: exchange.v1.DeliverResponse
+	(*PeerBalanceRequest)(nil),         // 87: exchange.v1.PeerBalanceRequest
+	(*PeerBalanceResponse)(nil),        // 88: exchange.v1.PeerBalanceResponse
+	(*ListBalancesRequest)(nil),        // 89: exchange.v1.ListBalancesRequest
+	(*ListBalancesResponse)(nil),       // 90: exchange.v1.ListBalancesResponse
+	(*RunBalanceRequest)(nil),          // 91: exchange.v1.RunBalanceRequest
+	(*Balance)(nil),                    // 92: exchange.v1.Balance
+	(*ListDifferencesRequest)(nil),     // 93: exchange.v1.ListDifferencesRequest
+	(*ListDifferencesResponse)(nil),    // 94: exchange.v1.ListDifferencesResponse
+	(*Difference)(nil),                 // 95: exchange.v1.Difference
+	(*FindMovementsRequest)(nil),       // 96: exchange.v1.FindMovementsRequest
+	(*FindMovementsResponse)(nil),      // 97: exchange.v1.FindMovementsResponse
+	(*GetMovementRequest)(nil),         // 98: exchange.v1.GetMovementRequest
+	(*ListMovementsRequest)(nil),       // 99: exchange.v1.ListMovementsRequest
+	(*ListMovementsResponse)(nil),      // 100: exchange.v1.ListMovementsResponse
+	(*TimelineRequest)(nil),            // 101: exchange.v1.TimelineRequest
+	(*TimelineResponse)(nil),           // 102: exchange.v1.TimelineResponse
+	(*Step)(nil),                       // 103: exchange.v1.Step
+	(*AnnouncedRequest)(nil),           // 104: exchange.v1.AnnouncedRequest
+	(*AnnouncedResponse)(nil),          // 105: exchange.v1.AnnouncedResponse
+	(*AnnouncedDocument)(nil),          // 106: exchange.v1.AnnouncedDocument
+	(*AnnouncedValue)(nil),             // 107: exchange.v1.AnnouncedValue
+	(*RecordArrivalRequest)(nil),       // 108: exchange.v1.RecordArrivalRequest
+	(*RecordDepartureRequest)(nil),     // 109: exchange.v1.RecordDepartureRequest
+	(*Movement)(nil),                   // 110: exchange.v1.Movement
+	(*Control)(nil),                    // 111: exchange.v1.Control
+	(*NamedAttachment)(nil),            // 112: exchange.v1.NamedAttachment
+	(*PutAttachmentRequest)(nil),       // 113: exchange.v1.PutAttachmentRequest
+	(*GetUploadRequest)(nil),           // 114: exchange.v1.GetUploadRequest
+	(*Upload)(nil),                     // 115: exchange.v1.Upload
+	(*ListAttachmentsRequest)(nil),     // 116: exchange.v1.ListAttachmentsRequest
+	(*ListAttachmentsResponse)(nil),    // 117: exchange.v1.ListAttachmentsResponse
+	(*ReadAttachmentRequest)(nil),      // 118: exchange.v1.ReadAttachmentRequest
+	(*PeerAttachmentRequest)(nil),      // 119: exchange.v1.PeerAttachmentRequest
+	(*AttachmentPart)(nil),             // 120: exchange.v1.AttachmentPart
+	(*Recognition)(nil),                // 121: exchange.v1.Recognition
+	(*MovementTransit)(nil),            // 122: exchange.v1.MovementTransit
+	(*TransitTermination)(nil),         // 123: exchange.v1.TransitTermination
+	(*HandleOnPaperRequest)(nil),       // 124: exchange.v1.HandleOnPaperRequest
+	(*PaperHandling)(nil),              // 125: exchange.v1.PaperHandling
+	(*Filing)(nil),                     // 126: exchange.v1.Filing
+	(*FilingComparison)(nil),           // 127: exchange.v1.FilingComparison
+	(*Telling)(nil),                    // 128: exchange.v1.Telling
+	(*ToldArrival)(nil),                // 129: exchange.v1.ToldArrival
+	(*WaybillAccount)(nil),             // 130: exchange.v1.WaybillAccount
+	(*Figures)(nil),                    // 131: exchange.v1.Figures
+	(*Amendment)(nil),                  // 132: exchange.v1.Amendment
+	(*Opening)(nil),                    // 133: exchange.v1.Opening
+	(*Identifier)(nil),                 // 134: exchange.v1.Identifier
+	(*Comparison)(nil),                 // 135: exchange.v1.Comparison
+	(*NotCompared)(nil),                // 136: exchange.v1.NotCompared
+	(*Discrepancy)(nil),                // 137: exchange.v1.Discrepancy
+	(*IntroduceRequest)(nil),           // 138: exchange.v1.IntroduceRequest
+	(*IntroduceResponse)(nil),          // 139: exchange.v1.IntroduceResponse
+	(*CardRequest)(nil),                // 140: exchange.v1.CardRequest
+	(*PartnerCard)(nil),                // 141: exchange.v1.PartnerCard
+	(*ListPartnersRequest)(nil),        // 142: exchange.v1.ListPartnersRequest
+	(*ListPartnersResponse)(nil),       // 143: exchange.v1.ListPartnersResponse
+	(*Partner)(nil),                    // 144: exchange.v1.Partner
+	(*Validity)(nil),                   // 145: exchange.v1.Validity
+	(*ListQueuesRequest)(nil),          // 146: exchange.v1.ListQueuesRequest
+	(*ListQueuesResponse)(nil),         // 147: exchange.v1.ListQueuesResponse
+	(*Queue)(nil),                      // 148: exchange.v1.Queue
+	(*CheckPartnerRequest)(nil),        // 149: exchange.v1.CheckPartnerRequest
+	(*PartnerCheck)(nil),               // 150: exchange.v1.PartnerCheck
+	(*Loss)(nil),                       // 151: exchange.v1.Loss
+	(*LostValue)(nil),                  // 152: exchange.v1.LostValue
+	(*ElsewhereRequest)(nil),           // 153: exchange.v1.ElsewhereRequest
+	(*ElsewhereResponse)(nil),          // 154: exchange.v1.ElsewhereResponse
+	(*Glimpse)(nil),                    // 155: exchange.v1.Glimpse
+	(*OpenMovementRequest)(nil),        // 156: exchange.v1.OpenMovementRequest
+	(*OverridesRequest)(nil),           // 157: exchange.v1.OverridesRequest
+	(*OverridesResponse)(nil),          // 158: exchange.v1.OverridesResponse
+	(*Override)(nil),                   // 159: exchange.v1.Override
+	(*CoverageRequest)(nil),            // 160: exchange.v1.CoverageRequest
+	(*CoverageResponse)(nil),           // 161: exchange.v1.CoverageResponse
+	(*Coverage)(nil),                   // 162: exchange.v1.Coverage
+	nil,                                // 163: exchange.v1.ExplainResponse.NamespacesEntry
+	nil,                                // 164: exchange.v1.UnreadPlace.NamespacesEntry
+	nil,                                // 165: exchange.v1.Fault.NamespacesEntry
+	nil,                                // 166: exchange.v1.LostValue.NamespacesEntry
+	(*timestamppb.Timestamp)(nil),      // 167: google.protobuf.Timestamp
+	(*descriptorpb.MethodOptions)(nil), // 168: google.protobuf.MethodOptions
 }
 var file_exchange_v1_exchange_proto_depIdxs = []int32{
-	164, // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	167, // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
 	1,   // 1: exchange.v1.SubmitRequest.duty:type_name -> exchange.v1.Duty
-	164, // 2: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	167, // 2: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
 	1,   // 3: exchange.v1.CheckRequest.duty:type_name -> exchange.v1.Duty
 	54,  // 4: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
-	148, // 5: exchange.v1.CheckResponse.losses:type_name -> exchange.v1.Loss
-	164, // 6: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
+	151, // 5: exchange.v1.CheckResponse.losses:type_name -> exchange.v1.Loss
+	167, // 6: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
 	45,  // 7: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
 	45,  // 8: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
 	44,  // 9: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
 	21,  // 10: exchange.v1.ExplainResponse.unread:type_name -> exchange.v1.UnreadPlace
-	160, // 11: exchange.v1.ExplainResponse.namespaces:type_name -> exchange.v1.ExplainResponse.NamespacesEntry
-	161, // 12: exchange.v1.UnreadPlace.namespaces:type_name -> exchange.v1.UnreadPlace.NamespacesEntry
-	164, // 13: exchange.v1.NumberBlock.handed_over:type_name -> google.protobuf.Timestamp
+	163, // 11: exchange.v1.ExplainResponse.namespaces:type_name -> exchange.v1.ExplainResponse.NamespacesEntry
+	164, // 12: exchange.v1.UnreadPlace.namespaces:type_name -> exchange.v1.UnreadPlace.NamespacesEntry
+	167, // 13: exchange.v1.NumberBlock.handed_over:type_name -> google.protobuf.Timestamp
 	25,  // 14: exchange.v1.ListNumberBlocksResponse.blocks:type_name -> exchange.v1.NumberBlock
 	30,  // 15: exchange.v1.ListNumberUsesResponse.uses:type_name -> exchange.v1.NumberUse
-	164, // 16: exchange.v1.NumberUse.taken:type_name -> google.protobuf.Timestamp
-	164, // 17: exchange.v1.SentMessage.created:type_name -> google.protobuf.Timestamp
+	167, // 16: exchange.v1.NumberUse.taken:type_name -> google.protobuf.Timestamp
+	167, // 17: exchange.v1.SentMessage.created:type_name -> google.protobuf.Timestamp
 	33,  // 18: exchange.v1.SentMessage.receipts:type_name -> exchange.v1.VerifiedReceipt
-	164, // 19: exchange.v1.VerifiedReceipt.verified:type_name -> google.protobuf.Timestamp
+	167, // 19: exchange.v1.VerifiedReceipt.verified:type_name -> google.protobuf.Timestamp
 	53,  // 20: exchange.v1.VerifiedReceipt.statement:type_name -> exchange.v1.SignedStatement
 	36,  // 21: exchange.v1.ListMessagesResponse.messages:type_name -> exchange.v1.MessageRecord
-	164, // 22: exchange.v1.MessageRecord.at:type_name -> google.protobuf.Timestamp
+	167, // 22: exchange.v1.MessageRecord.at:type_name -> google.protobuf.Timestamp
 	2,   // 23: exchange.v1.ListMappingsRequest.kind:type_name -> exchange.v1.MappingKind
 	40,  // 24: exchange.v1.ListMappingsResponse.mappings:type_name -> exchange.v1.Mapping
 	2,   // 25: exchange.v1.Mapping.kind:type_name -> exchange.v1.MappingKind
-	164, // 26: exchange.v1.ListAuditRequest.since:type_name -> google.protobuf.Timestamp
-	164, // 27: exchange.v1.ListAuditRequest.until:type_name -> google.protobuf.Timestamp
+	167, // 26: exchange.v1.ListAuditRequest.since:type_name -> google.protobuf.Timestamp
+	167, // 27: exchange.v1.ListAuditRequest.until:type_name -> google.protobuf.Timestamp
 	43,  // 28: exchange.v1.ListAuditResponse.entries:type_name -> exchange.v1.AuditEntry
-	164, // 29: exchange.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
-	164, // 30: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
-	164, // 31: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
+	167, // 29: exchange.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	167, // 30: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
+	167, // 31: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
 	49,  // 32: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
 	54,  // 33: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
 	49,  // 34: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
 	51,  // 35: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
 	48,  // 36: exchange.v1.Submission.judgements:type_name -> exchange.v1.Judgement
 	47,  // 37: exchange.v1.Submission.approval:type_name -> exchange.v1.Approval
-	148, // 38: exchange.v1.Submission.losses:type_name -> exchange.v1.Loss
+	151, // 38: exchange.v1.Submission.losses:type_name -> exchange.v1.Loss
 	46,  // 39: exchange.v1.Submission.rulings:type_name -> exchange.v1.Ruling
 	1,   // 40: exchange.v1.Submission.duty:type_name -> exchange.v1.Duty
-	123, // 41: exchange.v1.Submission.filings:type_name -> exchange.v1.Filing
+	126, // 41: exchange.v1.Submission.filings:type_name -> exchange.v1.Filing
 	45,  // 42: exchange.v1.Submission.second:type_name -> exchange.v1.Submission
-	164, // 43: exchange.v1.Ruling.at:type_name -> google.protobuf.Timestamp
-	164, // 44: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
-	164, // 45: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
+	167, // 43: exchange.v1.Ruling.at:type_name -> google.protobuf.Timestamp
+	167, // 44: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
+	167, // 45: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
 	54,  // 46: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
-	164, // 47: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
-	164, // 48: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
-	164, // 49: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
+	167, // 47: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
+	167, // 48: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
+	167, // 49: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
 	53,  // 50: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
 	51,  // 51: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
 	50,  // 52: exchange.v1.MessageStatus.changes:type_name -> exchange.v1.Change
-	126, // 53: exchange.v1.MessageStatus.arrival:type_name -> exchange.v1.ToldArrival
-	109, // 54: exchange.v1.MessageStatus.attachments:type_name -> exchange.v1.NamedAttachment
-	164, // 55: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
+	129, // 53: exchange.v1.MessageStatus.arrival:type_name -> exchange.v1.ToldArrival
+	112, // 54: exchange.v1.MessageStatus.attachments:type_name -> exchange.v1.NamedAttachment
+	167, // 55: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
 	52,  // 56: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
 	54,  // 57: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
-	162, // 58: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
+	165, // 58: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
 	64,  // 59: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
 	3,   // 60: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
 	64,  // 61: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
 	61,  // 62: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
 	49,  // 63: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	164, // 64: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
-	164, // 65: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
+	167, // 64: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
+	167, // 65: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
 	64,  // 66: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
 	61,  // 67: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
 	49,  // 68: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	164, // 69: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
-	164, // 70: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
+	167, // 69: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
+	167, // 70: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
 	54,  // 71: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
 	50,  // 72: exchange.v1.InboxMessage.changes:type_name -> exchange.v1.Change
-	164, // 73: exchange.v1.InboxMessage.acknowledged_at:type_name -> google.protobuf.Timestamp
+	167, // 73: exchange.v1.InboxMessage.acknowledged_at:type_name -> google.protobuf.Timestamp
 	65,  // 74: exchange.v1.InboxMessage.acknowledgements:type_name -> exchange.v1.Acknowledgement
-	109, // 75: exchange.v1.InboxMessage.attachments:type_name -> exchange.v1.NamedAttachment
-	164, // 76: exchange.v1.Acknowledgement.at:type_name -> google.protobuf.Timestamp
-	164, // 77: exchange.v1.CreateSubscriptionRequest.since:type_name -> google.protobuf.Timestamp
-	164, // 78: exchange.v1.CreateSubscriptionRequest.until:type_name -> google.protobuf.Timestamp
+	112, // 75: exchange.v1.InboxMessage.attachments:type_name -> exchange.v1.NamedAttachment
+	167, // 76: exchange.v1.Acknowledgement.at:type_name -> google.protobuf.Timestamp
+	167, // 77: exchange.v1.CreateSubscriptionRequest.since:type_name -> google.protobuf.Timestamp
+	167, // 78: exchange.v1.CreateSubscriptionRequest.until:type_name -> google.protobuf.Timestamp
 	71,  // 79: exchange.v1.ListSubscriptionsResponse.subscriptions:type_name -> exchange.v1.Subscription
-	164, // 80: exchange.v1.Subscription.since:type_name -> google.protobuf.Timestamp
-	164, // 81: exchange.v1.Subscription.until:type_name -> google.protobuf.Timestamp
-	164, // 82: exchange.v1.Subscription.created:type_name -> google.protobuf.Timestamp
-	164, // 83: exchange.v1.Subscription.fetched:type_name -> google.protobuf.Timestamp
-	164, // 84: exchange.v1.Subscription.ended:type_name -> google.protobuf.Timestamp
+	167, // 80: exchange.v1.Subscription.since:type_name -> google.protobuf.Timestamp
+	167, // 81: exchange.v1.Subscription.until:type_name -> google.protobuf.Timestamp
+	167, // 82: exchange.v1.Subscription.created:type_name -> google.protobuf.Timestamp
+	167, // 83: exchange.v1.Subscription.fetched:type_name -> google.protobuf.Timestamp
+	167, // 84: exchange.v1.Subscription.ended:type_name -> google.protobuf.Timestamp
 	72,  // 85: exchange.v1.Subscription.handouts:type_name -> exchange.v1.Handout
-	164, // 86: exchange.v1.Handout.until:type_name -> google.protobuf.Timestamp
-	164, // 87: exchange.v1.FetchResponse.until:type_name -> google.protobuf.Timestamp
+	167, // 86: exchange.v1.Handout.until:type_name -> google.protobuf.Timestamp
+	167, // 87: exchange.v1.FetchResponse.until:type_name -> google.protobuf.Timestamp
 	75,  // 88: exchange.v1.FetchResponse.messages:type_name -> exchange.v1.FetchedMessage
 	64,  // 89: exchange.v1.FetchedMessage.message:type_name -> exchange.v1.InboxMessage
-	75,  // 90: exchange.v1.AcknowledgeFetchedResponse.messages:type_name -> exchange.v1.FetchedMessage
-	164, // 91: exchange.v1.RenewLeaseResponse.until:type_name -> google.protobuf.Timestamp
-	53,  // 92: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
-	53,  // 93: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
-	53,  // 94: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
-	89,  // 95: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
-	164, // 96: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
-	164, // 97: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
-	54,  // 98: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
-	164, // 99: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
-	164, // 100: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
-	92,  // 101: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
-	164, // 102: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
-	54,  // 103: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
-	107, // 104: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
-	4,   // 105: exchange.v1.ListMovementsRequest.worklist:type_name -> exchange.v1.Worklist
-	164, // 106: exchange.v1.ListMovementsRequest.expected_from:type_name -> google.protobuf.Timestamp
-	164, // 107: exchange.v1.ListMovementsRequest.expected_until:type_name -> google.protobuf.Timestamp
-	107, // 108: exchange.v1.ListMovementsResponse.movements:type_name -> exchange.v1.Movement
-	100, // 109: exchange.v1.TimelineResponse.steps:type_name -> exchange.v1.Step
-	164, // 110: exchange.v1.Step.at:type_name -> google.protobuf.Timestamp
-	54,  // 111: exchange.v1.Step.faults:type_name -> exchange.v1.Fault
-	103, // 112: exchange.v1.AnnouncedResponse.documents:type_name -> exchange.v1.AnnouncedDocument
-	104, // 113: exchange.v1.AnnouncedDocument.values:type_name -> exchange.v1.AnnouncedValue
-	164, // 114: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
-	164, // 115: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
-	131, // 116: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
-	132, // 117: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
-	134, // 118: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
-	130, // 119: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
-	129, // 120: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
-	164, // 121: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
-	164, // 122: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
-	54,  // 123: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
-	127, // 124: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
-	4,   // 125: exchange.v1.Movement.worklist:type_name -> exchange.v1.Worklist
-	164, // 126: exchange.v1.Movement.since:type_name -> google.protobuf.Timestamp
-	125, // 127: exchange.v1.Movement.told:type_name -> exchange.v1.Telling
-	123, // 128: exchange.v1.Movement.filings:type_name -> exchange.v1.Filing
-	108, // 129: exchange.v1.Movement.controls:type_name -> exchange.v1.Control
-	119, // 130: exchange.v1.Movement.transits:type_name -> exchange.v1.MovementTransit
-	122, // 131: exchange.v1.Movement.paper:type_name -> exchange.v1.PaperHandling
-	164, // 132: exchange.v1.Control.at:type_name -> google.protobuf.Timestamp
-	118, // 133: exchange.v1.Control.recognition:type_name -> exchange.v1.Recognition
-	109, // 134: exchange.v1.Control.attachments:type_name -> exchange.v1.NamedAttachment
-	54,  // 135: exchange.v1.NamedAttachment.fault:type_name -> exchange.v1.Fault
-	164, // 136: exchange.v1.NamedAttachment.erased:type_name -> google.protobuf.Timestamp
-	164, // 137: exchange.v1.NamedAttachment.handed_over:type_name -> google.protobuf.Timestamp
-	164, // 138: exchange.v1.Upload.until:type_name -> google.protobuf.Timestamp
-	109, // 139: exchange.v1.ListAttachmentsResponse.attachments:type_name -> exchange.v1.NamedAttachment
-	120, // 140: exchange.v1.MovementTransit.terminations:type_name -> exchange.v1.TransitTermination
-	134, // 141: exchange.v1.MovementTransit.discrepancies:type_name -> exchange.v1.Discrepancy
-	164, // 142: exchange.v1.TransitTermination.at:type_name -> google.protobuf.Timestamp
-	164, // 143: exchange.v1.PaperHandling.at:type_name -> google.protobuf.Timestamp
-	164, // 144: exchange.v1.Filing.received:type_name -> google.protobuf.Timestamp
-	124, // 145: exchange.v1.Filing.comparison:type_name -> exchange.v1.FilingComparison
-	134, // 146: exchange.v1.FilingComparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	133, // 147: exchange.v1.FilingComparison.not_compared:type_name -> exchange.v1.NotCompared
-	164, // 148: exchange.v1.FilingComparison.at:type_name -> google.protobuf.Timestamp
-	164, // 149: exchange.v1.Telling.at:type_name -> google.protobuf.Timestamp
-	164, // 150: exchange.v1.ToldArrival.at:type_name -> google.protobuf.Timestamp
-	134, // 151: exchange.v1.ToldArrival.discrepancies:type_name -> exchange.v1.Discrepancy
-	128, // 152: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
-	128, // 153: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
-	164, // 154: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
-	50,  // 155: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
-	164, // 156: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
-	164, // 157: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
-	134, // 158: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	134, // 159: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
-	134, // 160: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
-	133, // 161: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
-	164, // 162: exchange.v1.Comparison.arrived:type_name -> google.protobuf.Timestamp
-	164, // 163: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
-	141, // 164: exchange.v1.ListPartnersResponse.partners:type_name -> exchange.v1.Partner
-	142, // 165: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
-	164, // 166: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
-	142, // 167: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
-	164, // 168: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
-	145, // 169: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
-	164, // 170: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
-	54,  // 171: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
-	5,   // 172: exchange.v1.Loss.reason:type_name -> exchange.v1.LossReason
-	149, // 173: exchange.v1.Loss.places:type_name -> exchange.v1.LostValue
-	163, // 174: exchange.v1.LostValue.namespaces:type_name -> exchange.v1.LostValue.NamespacesEntry
-	152, // 175: exchange.v1.ElsewhereResponse.glimpses:type_name -> exchange.v1.Glimpse
-	164, // 176: exchange.v1.Glimpse.expected_arrival:type_name -> google.protobuf.Timestamp
-	164, // 177: exchange.v1.OverridesResponse.from:type_name -> google.protobuf.Timestamp
-	164, // 178: exchange.v1.OverridesResponse.until:type_name -> google.protobuf.Timestamp
-	156, // 179: exchange.v1.OverridesResponse.overrides:type_name -> exchange.v1.Override
-	164, // 180: exchange.v1.Override.at:type_name -> google.protobuf.Timestamp
-	159, // 181: exchange.v1.CoverageResponse.pairs:type_name -> exchange.v1.Coverage
-	165, // 182: exchange.v1.right:extendee -> google.protobuf.MethodOptions
-	0,   // 183: exchange.v1.right:type_name -> exchange.v1.Right
-	6,   // 184: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
-	8,   // 185: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
-	10,  // 186: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
-	11,  // 187: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
-	7,   // 188: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
-	13,  // 189: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
-	14,  // 190: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
-	16,  // 191: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
-	18,  // 192: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
-	22,  // 193: exchange.v1.SubmissionService.Print:input_type -> exchange.v1.PrintRequest
-	31,  // 194: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
-	12,  // 195: exchange.v1.SubmissionService.Rule:input_type -> exchange.v1.RuleRequest
-	55,  // 196: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
-	57,  // 197: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
-	19,  // 198: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	16,  // 199: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
-	58,  // 200: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
-	59,  // 201: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
-	62,  // 202: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
-	66,  // 203: exchange.v1.SubscriptionService.Create:input_type -> exchange.v1.CreateSubscriptionRequest
-	67,  // 204: exchange.v1.SubscriptionService.Get:input_type -> exchange.v1.GetSubscriptionRequest
-	68,  // 205: exchange.v1.SubscriptionService.List:input_type -> exchange.v1.ListSubscriptionsRequest
-	70,  // 206: exchange.v1.SubscriptionService.End:input_type -> exchange.v1.EndSubscriptionRequest
-	73,  // 207: exchange.v1.SubscriptionService.Fetch:input_type -> exchange.v1.FetchRequest
-	76,  // 208: exchange.v1.SubscriptionService.Acknowledge:input_type -> exchange.v1.AcknowledgeFetchedRequest
-	78,  // 209: exchange.v1.SubscriptionService.Renew:input_type -> exchange.v1.RenewLeaseRequest
-	80,  // 210: exchange.v1.SubscriptionService.Release:input_type -> exchange.v1.ReleaseLeaseRequest
-	110, // 211: exchange.v1.AttachmentService.Put:input_type -> exchange.v1.PutAttachmentRequest
-	111, // 212: exchange.v1.AttachmentService.Get:input_type -> exchange.v1.GetUploadRequest
-	113, // 213: exchange.v1.AttachmentService.List:input_type -> exchange.v1.ListAttachmentsRequest
-	115, // 214: exchange.v1.AttachmentService.Read:input_type -> exchange.v1.ReadAttachmentRequest
-	34,  // 215: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
-	19,  // 216: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	37,  // 217: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
-	39,  // 218: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
-	41,  // 219: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
-	82,  // 220: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
-	84,  // 221: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
-	116, // 222: exchange.v1.PeerService.Attachment:input_type -> exchange.v1.PeerAttachmentRequest
-	135, // 223: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
-	137, // 224: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
-	139, // 225: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
-	143, // 226: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
-	146, // 227: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
-	86,  // 228: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
-	88,  // 229: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
-	90,  // 230: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
-	93,  // 231: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
-	96,  // 232: exchange.v1.MovementService.List:input_type -> exchange.v1.ListMovementsRequest
-	95,  // 233: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
-	98,  // 234: exchange.v1.MovementService.Timeline:input_type -> exchange.v1.TimelineRequest
-	101, // 235: exchange.v1.MovementService.Announced:input_type -> exchange.v1.AnnouncedRequest
-	105, // 236: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
-	106, // 237: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
-	121, // 238: exchange.v1.MovementService.HandleOnPaper:input_type -> exchange.v1.HandleOnPaperRequest
-	150, // 239: exchange.v1.MovementService.Elsewhere:input_type -> exchange.v1.ElsewhereRequest
-	153, // 240: exchange.v1.MovementService.Open:input_type -> exchange.v1.OpenMovementRequest
-	154, // 241: exchange.v1.MovementService.Overrides:input_type -> exchange.v1.OverridesRequest
-	24,  // 242: exchange.v1.NumberService.HandOver:input_type -> exchange.v1.HandOverNumbersRequest
-	26,  // 243: exchange.v1.NumberService.List:input_type -> exchange.v1.ListNumberBlocksRequest
-	28,  // 244: exchange.v1.NumberService.Uses:input_type -> exchange.v1.ListNumberUsesRequest
-	157, // 245: exchange.v1.ReportService.Coverage:input_type -> exchange.v1.CoverageRequest
-	45,  // 246: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
-	9,   // 247: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
-	45,  // 248: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
-	45,  // 249: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
-	45,  // 250: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
-	45,  // 251: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
-	15,  // 252: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
-	17,  // 253: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
-	20,  // 254: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
-	23,  // 255: exchange.v1.SubmissionService.Print:output_type -> exchange.v1.PrintedPage
-	32,  // 256: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
-	45,  // 257: exchange.v1.SubmissionService.Rule:output_type -> exchange.v1.Submission
-	56,  // 258: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
-	64,  // 259: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
-	20,  // 260: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
-	64,  // 261: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
-	64,  // 262: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
-	60,  // 263: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
-	63,  // 264: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
-	71,  // 265: exchange.v1.SubscriptionService.Create:output_type -> exchange.v1.Subscription
-	71,  // 266: exchange.v1.SubscriptionService.Get:output_type -> exchange.v1.Subscription
-	69,  // 267: exchange.v1.SubscriptionService.List:output_type -> exchange.v1.ListSubscriptionsResponse
-	71,  // 268: exchange.v1.SubscriptionService.End:output_type -> exchange.v1.Subscription
-	74,  // 269: exchange.v1.SubscriptionService.Fetch:output_type -> exchange.v1.FetchResponse
-	77,  // 270: exchange.v1.SubscriptionService.Acknowledge:output_type -> exchange.v1.AcknowledgeFetchedResponse
-	79,  // 271: exchange.v1.SubscriptionService.Renew:output_type -> exchange.v1.RenewLeaseResponse
-	81,  // 272: exchange.v1.SubscriptionService.Release:output_type -> exchange.v1.ReleaseLeaseResponse
-	112, // 273: exchange.v1.AttachmentService.Put:output_type -> exchange.v1.Upload
-	112, // 274: exchange.v1.AttachmentService.Get:output_type -> exchange.v1.Upload
-	114, // 275: exchange.v1.AttachmentService.List:output_type -> exchange.v1.ListAttachmentsResponse
-	117, // 276: exchange.v1.AttachmentService.Read:output_type -> exchange.v1.AttachmentPart
-	35,  // 277: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
-	20,  // 278: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
-	38,  // 279: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
-	40,  // 280: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
-	42,  // 281: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
-	83,  // 282: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
-	85,  // 283: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
-	117, // 284: exchange.v1.PeerService.Attachment:output_type -> exchange.v1.AttachmentPart
-	136, // 285: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
-	138, // 286: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
-	140, // 287: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
-	144, // 288: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
-	147, // 289: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
-	87,  // 290: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
-	89,  // 291: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
-	91,  // 292: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
-	94,  // 293: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
-	97,  // 294: exchange.v1.MovementService.List:output_type -> exchange.v1.ListMovementsResponse
-	107, // 295: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
-	99,  // 296: exchange.v1.MovementService.Timeline:output_type -> exchange.v1.TimelineResponse
-	102, // 297: exchange.v1.MovementService.Announced:output_type -> exchange.v1.AnnouncedResponse
-	107, // 298: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
-	107, // 299: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
-	107, // 300: exchange.v1.MovementService.HandleOnPaper:output_type -> exchange.v1.Movement
-	151, // 301: exchange.v1.MovementService.Elsewhere:output_type -> exchange.v1.ElsewhereResponse
-	107, // 302: exchange.v1.MovementService.Open:output_type -> exchange.v1.Movement
-	155, // 303: exchange.v1.MovementService.Overrides:output_type -> exchange.v1.OverridesResponse
-	25,  // 304: exchange.v1.NumberService.HandOver:output_type -> exchange.v1.NumberBlock
-	27,  // 305: exchange.v1.NumberService.List:output_type -> exchange.v1.ListNumberBlocksResponse
-	29,  // 306: exchange.v1.NumberService.Uses:output_type -> exchange.v1.ListNumberUsesResponse
-	158, // 307: exchange.v1.ReportService.Coverage:output_type -> exchange.v1.CoverageResponse
-	246, // [246:308] is the sub-list for method output_type
-	184, // [184:246] is the sub-list for method input_type
-	183, // [183:184] is the sub-list for extension type_name
-	182, // [182:183] is the sub-list for extension extendee
-	0,   // [0:182] is the sub-list for field type_name
+	76,  // 90: exchange.v1.FetchedMessage.sealed:type_name -> exchange.v1.SealedMessage
+	76,  // 91: exchange.v1.ContentPart.sealed:type_name -> exchange.v1.SealedMessage
+	53,  // 92: exchange.v1.AcknowledgeFetchedRequest.receipts:type_name -> exchange.v1.SignedStatement
+	75,  // 93: exchange.v1.AcknowledgeFetchedResponse.messages:type_name -> exchange.v1.FetchedMessage
+	167, // 94: exchange.v1.RenewLeaseResponse.until:type_name -> google.protobuf.Timestamp
+	53,  // 95: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
+	53,  // 96: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
+	53,  // 97: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
+	92,  // 98: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
+	167, // 99: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
+	167, // 100: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
+	54,  // 101: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
+	167, // 102: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
+	167, // 103: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
+	95,  // 104: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
+	167, // 105: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
+	54,  // 106: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
+	110, // 107: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
+	4,   // 108: exchange.v1.ListMovementsRequest.worklist:type_name -> exchange.v1.Worklist
+	167, // 109: exchange.v1.ListMovementsRequest.expected_from:type_name -> google.protobuf.Timestamp
+	167, // 110: exchange.v1.ListMovementsRequest.expected_until:type_name -> google.protobuf.Timestamp
+	110, // 111: exchange.v1.ListMovementsResponse.movements:type_name -> exchange.v1.Movement
+	103, // 112: exchange.v1.TimelineResponse.steps:type_name -> exchange.v1.Step
+	167, // 113: exchange.v1.Step.at:type_name -> google.protobuf.Timestamp
+	54,  // 114: exchange.v1.Step.faults:type_name -> exchange.v1.Fault
+	106, // 115: exchange.v1.AnnouncedResponse.documents:type_name -> exchange.v1.AnnouncedDocument
+	107, // 116: exchange.v1.AnnouncedDocument.values:type_name -> exchange.v1.AnnouncedValue
+	167, // 117: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
+	167, // 118: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
+	134, // 119: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
+	135, // 120: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
+	137, // 121: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
+	133, // 122: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
+	132, // 123: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
+	167, // 124: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
+	167, // 125: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
+	54,  // 126: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
+	130, // 127: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
+	4,   // 128: exchange.v1.Movement.worklist:type_name -> exchange.v1.Worklist
+	167, // 129: exchange.v1.Movement.since:type_name -> google.protobuf.Timestamp
+	128, // 130: exchange.v1.Movement.told:type_name -> exchange.v1.Telling
+	126, // 131: exchange.v1.Movement.filings:type_name -> exchange.v1.Filing
+	111, // 132: exchange.v1.Movement.controls:type_name -> exchange.v1.Control
+	122, // 133: exchange.v1.Movement.transits:type_name -> exchange.v1.MovementTransit
+	125, // 134: exchange.v1.Movement.paper:type_name -> exchange.v1.PaperHandling
+	167, // 135: exchange.v1.Control.at:type_name -> google.protobuf.Timestamp
+	121, // 136: exchange.v1.Control.recognition:type_name -> exchange.v1.Recognition
+	112, // 137: exchange.v1.Control.attachments:type_name -> exchange.v1.NamedAttachment
+	54,  // 138: exchange.v1.NamedAttachment.fault:type_name -> exchange.v1.Fault
+	167, // 139: exchange.v1.NamedAttachment.erased:type_name -> google.protobuf.Timestamp
+	167, // 140: exchange.v1.NamedAttachment.handed_over:type_name -> google.protobuf.Timestamp
+	167, // 141: exchange.v1.Upload.until:type_name -> google.protobuf.Timestamp
+	112, // 142: exchange.v1.ListAttachmentsResponse.attachments:type_name -> exchange.v1.NamedAttachment
+	123, // 143: exchange.v1.MovementTransit.terminations:type_name -> exchange.v1.TransitTermination
+	137, // 144: exchange.v1.MovementTransit.discrepancies:type_name -> exchange.v1.Discrepancy
+	167, // 145: exchange.v1.TransitTermination.at:type_name -> google.protobuf.Timestamp
+	167, // 146: exchange.v1.PaperHandling.at:type_name -> google.protobuf.Timestamp
+	167, // 147: exchange.v1.Filing.received:type_name -> google.protobuf.Timestamp
+	127, // 148: exchange.v1.Filing.comparison:type_name -> exchange.v1.FilingComparison
+	137, // 149: exchange.v1.FilingComparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	136, // 150: exchange.v1.FilingComparison.not_compared:type_name -> exchange.v1.NotCompared
+	167, // 151: exchange.v1.FilingComparison.at:type_name -> google.protobuf.Timestamp
+	167, // 152: exchange.v1.Telling.at:type_name -> google.protobuf.Timestamp
+	167, // 153: exchange.v1.ToldArrival.at:type_name -> google.protobuf.Timestamp
+	137, // 154: exchange.v1.ToldArrival.discrepancies:type_name -> exchange.v1.Discrepancy
+	131, // 155: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
+	131, // 156: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
+	167, // 157: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
+	50,  // 158: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
+	167, // 159: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
+	167, // 160: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	137, // 161: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	137, // 162: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
+	137, // 163: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
+	136, // 164: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
+	167, // 165: exchange.v1.Comparison.arrived:type_name -> google.protobuf.Timestamp
+	167, // 166: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
+	144, // 167: exchange.v1.ListPartnersResponse.partners:type_name -> exchange.v1.Partner
+	145, // 168: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
+	167, // 169: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
+	145, // 170: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
+	167, // 171: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
+	148, // 172: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
+	167, // 173: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
+	54,  // 174: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
+	5,   // 175: exchange.v1.Loss.reason:type_name -> exchange.v1.LossReason
+	152, // 176: exchange.v1.Loss.places:type_name -> exchange.v1.LostValue
+	166, // 177: exchange.v1.LostValue.namespaces:type_name -> exchange.v1.LostValue.NamespacesEntry
+	155, // 178: exchange.v1.ElsewhereResponse.glimpses:type_name -> exchange.v1.Glimpse
+	167, // 179: exchange.v1.Glimpse.expected_arrival:type_name -> google.protobuf.Timestamp
+	167, // 180: exchange.v1.OverridesResponse.from:type_name -> google.protobuf.Timestamp
+	167, // 181: exchange.v1.OverridesResponse.until:type_name -> google.protobuf.Timestamp
+	159, // 182: exchange.v1.OverridesResponse.overrides:type_name -> exchange.v1.Override
+	167, // 183: exchange.v1.Override.at:type_name -> google.protobuf.Timestamp
+	162, // 184: exchange.v1.CoverageResponse.pairs:type_name -> exchange.v1.Coverage
+	168, // 185: exchange.v1.right:extendee -> google.protobuf.MethodOptions
+	0,   // 186: exchange.v1.right:type_name -> exchange.v1.Right
+	6,   // 187: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
+	8,   // 188: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
+	10,  // 189: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
+	11,  // 190: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
+	7,   // 191: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
+	13,  // 192: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
+	14,  // 193: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
+	16,  // 194: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
+	18,  // 195: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
+	22,  // 196: exchange.v1.SubmissionService.Print:input_type -> exchange.v1.PrintRequest
+	31,  // 197: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
+	12,  // 198: exchange.v1.SubmissionService.Rule:input_type -> exchange.v1.RuleRequest
+	55,  // 199: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
+	57,  // 200: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
+	19,  // 201: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	16,  // 202: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
+	58,  // 203: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
+	59,  // 204: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
+	62,  // 205: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
+	66,  // 206: exchange.v1.SubscriptionService.Create:input_type -> exchange.v1.CreateSubscriptionRequest
+	67,  // 207: exchange.v1.SubscriptionService.Get:input_type -> exchange.v1.GetSubscriptionRequest
+	68,  // 208: exchange.v1.SubscriptionService.List:input_type -> exchange.v1.ListSubscriptionsRequest
+	70,  // 209: exchange.v1.SubscriptionService.End:input_type -> exchange.v1.EndSubscriptionRequest
+	73,  // 210: exchange.v1.SubscriptionService.Fetch:input_type -> exchange.v1.FetchRequest
+	79,  // 211: exchange.v1.SubscriptionService.Acknowledge:input_type -> exchange.v1.AcknowledgeFetchedRequest
+	81,  // 212: exchange.v1.SubscriptionService.Renew:input_type -> exchange.v1.RenewLeaseRequest
+	83,  // 213: exchange.v1.SubscriptionService.Release:input_type -> exchange.v1.ReleaseLeaseRequest
+	73,  // 214: exchange.v1.SubscriptionService.Follow:input_type -> exchange.v1.FetchRequest
+	77,  // 215: exchange.v1.SubscriptionService.Content:input_type -> exchange.v1.FetchedContentRequest
+	113, // 216: exchange.v1.AttachmentService.Put:input_type -> exchange.v1.PutAttachmentRequest
+	114, // 217: exchange.v1.AttachmentService.Get:input_type -> exchange.v1.GetUploadRequest
+	116, // 218: exchange.v1.AttachmentService.List:input_type -> exchange.v1.ListAttachmentsRequest
+	118, // 219: exchange.v1.AttachmentService.Read:input_type -> exchange.v1.ReadAttachmentRequest
+	34,  // 220: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
+	19,  // 221: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	37,  // 222: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
+	39,  // 223: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
+	41,  // 224: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
+	85,  // 225: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
+	87,  // 226: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
+	119, // 227: exchange.v1.PeerService.Attachment:input_type -> exchange.v1.PeerAttachmentRequest
+	138, // 228: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
+	140, // 229: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
+	142, // 230: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
+	146, // 231: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
+	149, // 232: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
+	89,  // 233: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
+	91,  // 234: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
+	93,  // 235: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
+	96,  // 236: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
+	99,  // 237: exchange.v1.MovementService.List:input_type -> exchange.v1.ListMovementsRequest
+	98,  // 238: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
+	101, // 239: exchange.v1.MovementService.Timeline:input_type -> exchange.v1.TimelineRequest
+	104, // 240: exchange.v1.MovementService.Announced:input_type -> exchange.v1.AnnouncedRequest
+	108, // 241: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
+	109, // 242: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
+	124, // 243: exchange.v1.MovementService.HandleOnPaper:input_type -> exchange.v1.HandleOnPaperRequest
+	153, // 244: exchange.v1.MovementService.Elsewhere:input_type -> exchange.v1.ElsewhereRequest
+	156, // 245: exchange.v1.MovementService.Open:input_type -> exchange.v1.OpenMovementRequest
+	157, // 246: exchange.v1.MovementService.Overrides:input_type -> exchange.v1.OverridesRequest
+	24,  // 247: exchange.v1.NumberService.HandOver:input_type -> exchange.v1.HandOverNumbersRequest
+	26,  // 248: exchange.v1.NumberService.List:input_type -> exchange.v1.ListNumberBlocksRequest
+	28,  // 249: exchange.v1.NumberService.Uses:input_type -> exchange.v1.ListNumberUsesRequest
+	160, // 250: exchange.v1.ReportService.Coverage:input_type -> exchange.v1.CoverageRequest
+	45,  // 251: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
+	9,   // 252: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
+	45,  // 253: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
+	45,  // 254: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
+	45,  // 255: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
+	45,  // 256: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
+	15,  // 257: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
+	17,  // 258: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
+	20,  // 259: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
+	23,  // 260: exchange.v1.SubmissionService.Print:output_type -> exchange.v1.PrintedPage
+	32,  // 261: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
+	45,  // 262: exchange.v1.SubmissionService.Rule:output_type -> exchange.v1.Submission
+	56,  // 263: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
+	64,  // 264: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
+	20,  // 265: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
+	64,  // 266: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
+	64,  // 267: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
+	60,  // 268: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
+	63,  // 269: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
+	71,  // 270: exchange.v1.SubscriptionService.Create:output_type -> exchange.v1.Subscription
+	71,  // 271: exchange.v1.SubscriptionService.Get:output_type -> exchange.v1.Subscription
+	69,  // 272: exchange.v1.SubscriptionService.List:output_type -> exchange.v1.ListSubscriptionsResponse
+	71,  // 273: exchange.v1.SubscriptionService.End:output_type -> exchange.v1.Subscription
+	74,  // 274: exchange.v1.SubscriptionService.Fetch:output_type -> exchange.v1.FetchResponse
+	80,  // 275: exchange.v1.SubscriptionService.Acknowledge:output_type -> exchange.v1.AcknowledgeFetchedResponse
+	82,  // 276: exchange.v1.SubscriptionService.Renew:output_type -> exchange.v1.RenewLeaseResponse
+	84,  // 277: exchange.v1.SubscriptionService.Release:output_type -> exchange.v1.ReleaseLeaseResponse
+	74,  // 278: exchange.v1.SubscriptionService.Follow:output_type -> exchange.v1.FetchResponse
+	78,  // 279: exchange.v1.SubscriptionService.Content:output_type -> exchange.v1.ContentPart
+	115, // 280: exchange.v1.AttachmentService.Put:output_type -> exchange.v1.Upload
+	115, // 281: exchange.v1.AttachmentService.Get:output_type -> exchange.v1.Upload
+	117, // 282: exchange.v1.AttachmentService.List:output_type -> exchange.v1.ListAttachmentsResponse
+	120, // 283: exchange.v1.AttachmentService.Read:output_type -> exchange.v1.AttachmentPart
+	35,  // 284: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
+	20,  // 285: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
+	38,  // 286: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
+	40,  // 287: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
+	42,  // 288: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
+	86,  // 289: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
+	88,  // 290: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
+	120, // 291: exchange.v1.PeerService.Attachment:output_type -> exchange.v1.AttachmentPart
+	139, // 292: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
+	141, // 293: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
+	143, // 294: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
+	147, // 295: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
+	150, // 296: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
+	90,  // 297: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
+	92,  // 298: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
+	94,  // 299: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
+	97,  // 300: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
+	100, // 301: exchange.v1.MovementService.List:output_type -> exchange.v1.ListMovementsResponse
+	110, // 302: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
+	102, // 303: exchange.v1.MovementService.Timeline:output_type -> exchange.v1.TimelineResponse
+	105, // 304: exchange.v1.MovementService.Announced:output_type -> exchange.v1.AnnouncedResponse
+	110, // 305: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
+	110, // 306: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
+	110, // 307: exchange.v1.MovementService.HandleOnPaper:output_type -> exchange.v1.Movement
+	154, // 308: exchange.v1.MovementService.Elsewhere:output_type -> exchange.v1.ElsewhereResponse
+	110, // 309: exchange.v1.MovementService.Open:output_type -> exchange.v1.Movement
+	158, // 310: exchange.v1.MovementService.Overrides:output_type -> exchange.v1.OverridesResponse
+	25,  // 311: exchange.v1.NumberService.HandOver:output_type -> exchange.v1.NumberBlock
+	27,  // 312: exchange.v1.NumberService.List:output_type -> exchange.v1.ListNumberBlocksResponse
+	29,  // 313: exchange.v1.NumberService.Uses:output_type -> exchange.v1.ListNumberUsesResponse
+	161, // 314: exchange.v1.ReportService.Coverage:output_type -> exchange.v1.CoverageResponse
+	251, // [251:315] is the sub-list for method output_type
+	187, // [187:251] is the sub-list for method input_type
+	186, // [186:187] is the sub-list for extension type_name
+	185, // [185:186] is the sub-list for extension extendee
+	0,   // [0:185] is the sub-list for field type_name
 }
 
 func init() { file_exchange_v1_exchange_proto_init() }
@@ -14171,7 +14465,7 @@ func file_exchange_v1_exchange_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_exchange_v1_exchange_proto_rawDesc), len(file_exchange_v1_exchange_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   158,
+			NumMessages:   161,
 			NumExtensions: 1,
 			NumServices:   13,
 		},

@@ -960,6 +960,8 @@ const (
 	SubscriptionService_Acknowledge_FullMethodName = "/exchange.v1.SubscriptionService/Acknowledge"
 	SubscriptionService_Renew_FullMethodName       = "/exchange.v1.SubscriptionService/Renew"
 	SubscriptionService_Release_FullMethodName     = "/exchange.v1.SubscriptionService/Release"
+	SubscriptionService_Follow_FullMethodName      = "/exchange.v1.SubscriptionService/Follow"
+	SubscriptionService_Content_FullMethodName     = "/exchange.v1.SubscriptionService/Content"
 )
 
 // SubscriptionServiceClient is the client API for SubscriptionService service.
@@ -974,6 +976,11 @@ const (
 // dealt with a message acknowledges it under its lease; it is never handed out again. A lease that was
 // lost to another acknowledges nothing; one that is over and that nobody has taken still does. After a
 // restore what was acknowledged since the backup is handed out again, under the same ids.
+//
+// A partner's gateway whose record says that it fetches does so by the same calls what is for its
+// administration: there a message is what Deliver would carry, it is acknowledged by the signed receipt that
+// Deliver would answer with, and the cursor is over the commits that created messages. What was fetched
+// counts as handed over.
 type SubscriptionServiceClient interface {
 	// Create begins a subscription. The same name with the same filter is the same subscription, with
 	// another filter it is refused, and so is the name of one that has ended.
@@ -996,6 +1003,14 @@ type SubscriptionServiceClient interface {
 	Renew(ctx context.Context, in *RenewLeaseRequest, opts ...grpc.CallOption) (*RenewLeaseResponse, error)
 	// Release gives back what is not acknowledged of a lease: whoever fetches next gets it at once.
 	Release(ctx context.Context, in *ReleaseLeaseRequest, opts ...grpc.CallOption) (*ReleaseLeaseResponse, error)
+	// Follow fetches again and again, as long as the call lasts: each part is what Fetch answers, under a
+	// lease of its own, and none is empty.
+	Follow(ctx context.Context, in *FetchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[FetchResponse], error)
+	// Content hands a partner's gateway the document of a message that it has fetched, from a byte on; the first
+	// part is without bytes and says what the message is. By HTTPS it is GET
+	// /v1/subscriptions/{name}/messages/{message_id}, with Range, the payload's SHA-256 as its ETag, and
+	// Customs-Message-Id, Customs-Kind, Customs-Header and Customs-Signature as in a delivery.
+	Content(ctx context.Context, in *FetchedContentRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ContentPart], error)
 }
 
 type subscriptionServiceClient struct {
@@ -1086,6 +1101,44 @@ func (c *subscriptionServiceClient) Release(ctx context.Context, in *ReleaseLeas
 	return out, nil
 }
 
+func (c *subscriptionServiceClient) Follow(ctx context.Context, in *FetchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[FetchResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &SubscriptionService_ServiceDesc.Streams[0], SubscriptionService_Follow_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[FetchRequest, FetchResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type SubscriptionService_FollowClient = grpc.ServerStreamingClient[FetchResponse]
+
+func (c *subscriptionServiceClient) Content(ctx context.Context, in *FetchedContentRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ContentPart], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &SubscriptionService_ServiceDesc.Streams[1], SubscriptionService_Content_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[FetchedContentRequest, ContentPart]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type SubscriptionService_ContentClient = grpc.ServerStreamingClient[ContentPart]
+
 // SubscriptionServiceServer is the server API for SubscriptionService service.
 // All implementations must embed UnimplementedSubscriptionServiceServer
 // for forward compatibility.
@@ -1098,6 +1151,11 @@ func (c *subscriptionServiceClient) Release(ctx context.Context, in *ReleaseLeas
 // dealt with a message acknowledges it under its lease; it is never handed out again. A lease that was
 // lost to another acknowledges nothing; one that is over and that nobody has taken still does. After a
 // restore what was acknowledged since the backup is handed out again, under the same ids.
+//
+// A partner's gateway whose record says that it fetches does so by the same calls what is for its
+// administration: there a message is what Deliver would carry, it is acknowledged by the signed receipt that
+// Deliver would answer with, and the cursor is over the commits that created messages. What was fetched
+// counts as handed over.
 type SubscriptionServiceServer interface {
 	// Create begins a subscription. The same name with the same filter is the same subscription, with
 	// another filter it is refused, and so is the name of one that has ended.
@@ -1120,6 +1178,14 @@ type SubscriptionServiceServer interface {
 	Renew(context.Context, *RenewLeaseRequest) (*RenewLeaseResponse, error)
 	// Release gives back what is not acknowledged of a lease: whoever fetches next gets it at once.
 	Release(context.Context, *ReleaseLeaseRequest) (*ReleaseLeaseResponse, error)
+	// Follow fetches again and again, as long as the call lasts: each part is what Fetch answers, under a
+	// lease of its own, and none is empty.
+	Follow(*FetchRequest, grpc.ServerStreamingServer[FetchResponse]) error
+	// Content hands a partner's gateway the document of a message that it has fetched, from a byte on; the first
+	// part is without bytes and says what the message is. By HTTPS it is GET
+	// /v1/subscriptions/{name}/messages/{message_id}, with Range, the payload's SHA-256 as its ETag, and
+	// Customs-Message-Id, Customs-Kind, Customs-Header and Customs-Signature as in a delivery.
+	Content(*FetchedContentRequest, grpc.ServerStreamingServer[ContentPart]) error
 	mustEmbedUnimplementedSubscriptionServiceServer()
 }
 
@@ -1153,6 +1219,12 @@ func (UnimplementedSubscriptionServiceServer) Renew(context.Context, *RenewLease
 }
 func (UnimplementedSubscriptionServiceServer) Release(context.Context, *ReleaseLeaseRequest) (*ReleaseLeaseResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Release not implemented")
+}
+func (UnimplementedSubscriptionServiceServer) Follow(*FetchRequest, grpc.ServerStreamingServer[FetchResponse]) error {
+	return status.Error(codes.Unimplemented, "method Follow not implemented")
+}
+func (UnimplementedSubscriptionServiceServer) Content(*FetchedContentRequest, grpc.ServerStreamingServer[ContentPart]) error {
+	return status.Error(codes.Unimplemented, "method Content not implemented")
 }
 func (UnimplementedSubscriptionServiceServer) mustEmbedUnimplementedSubscriptionServiceServer() {}
 func (UnimplementedSubscriptionServiceServer) testEmbeddedByValue()                             {}
@@ -1319,6 +1391,28 @@ func _SubscriptionService_Release_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SubscriptionService_Follow_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(FetchRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(SubscriptionServiceServer).Follow(m, &grpc.GenericServerStream[FetchRequest, FetchResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type SubscriptionService_FollowServer = grpc.ServerStreamingServer[FetchResponse]
+
+func _SubscriptionService_Content_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(FetchedContentRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(SubscriptionServiceServer).Content(m, &grpc.GenericServerStream[FetchedContentRequest, ContentPart]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type SubscriptionService_ContentServer = grpc.ServerStreamingServer[ContentPart]
+
 // SubscriptionService_ServiceDesc is the grpc.ServiceDesc for SubscriptionService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -1359,7 +1453,18 @@ var SubscriptionService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _SubscriptionService_Release_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "Follow",
+			Handler:       _SubscriptionService_Follow_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "Content",
+			Handler:       _SubscriptionService_Content_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "exchange/v1/exchange.proto",
 }
 

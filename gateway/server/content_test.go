@@ -1,0 +1,228 @@
+package server
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"customs.example/gateway"
+	exchangev1 "customs.example/gateway/api/exchange/v1"
+	"customs.example/gateway/flow"
+	"customs.example/gateway/mtls"
+	"customs.example/gateway/peer"
+	"customs.example/gateway/seal"
+	"customs.example/gateway/store"
+)
+
+// waits has a message of so many bytes wait for an administration, and returns it.
+func (h *house) waits(to gateway.Administration, size int) store.Message {
+	h.t.Helper()
+	payload := make([]byte, size)
+	for i := range payload {
+		payload[i] = "abcdefghijklmnopqrstuvwxyz<>"[rand.IntN(28)]
+	}
+	now := time.Now().UTC()
+	id := gateway.MessageID(h.fresh())
+	signed := h.signed(seal.Header{MessageID: id, Kind: "PreArrivalNotice", Sender: "CN", Recipient: to, KeyID: "cn-1", Conversation: "c", Created: now}, payload)
+	m := store.Message{
+		ID: id, Route: "cn-ru-pre-arrival-notice", Kind: "PreArrivalNotice", Recipient: to, Chain: id, Whole: id, State: gateway.Queued, Created: now, ValidUntil: now.Add(time.Hour),
+		Header: signed.Header, Signature: signed.Signature, Payload: payload, PayloadDigest: gateway.DigestOf(payload), NextAttempt: now.Add(time.Hour), Answers: []store.Answer{}, Part: 1, Version: 1,
+	}
+	h.do(func(tx *store.Tx) error {
+		return errors.Join(tx.PutMessage(m), tx.Audit("test", "queued", string(id), m.PayloadDigest))
+	})
+	return m
+}
+
+// asks sends a request to the REST door and returns its answer with the whole body.
+func (h *house) asks(as, verb, path, body string, header ...string) (*http.Response, []byte) {
+	h.t.Helper()
+	r, err := http.NewRequest(verb, h.rest+path, strings.NewReader(body))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	answer, err := h.web[as].Do(r)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	raw, err := io.ReadAll(answer.Body)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return answer, raw
+}
+
+// TestParallelAFetchedDocumentGoesOnAtAnyByte: by HTTPS with Range, by gRPC with an offset, a document that
+// broke off goes on where it did; what is not the caller's, or was not handed out to it, is not there.
+func TestParallelAFetchedDocumentGoesOnAtAnyByte(t *testing.T) {
+	h := newHouseWith(t, map[gateway.Administration]flow.Fetches{"RU": {}, "KZ": {}})
+	h.flow.Links["KZ"] = deaf{}
+	const size = 700_000
+	m, foreign := h.waits("RU", size), h.waits("KZ", 100)
+	path := "/v1/subscriptions/all/messages/" + string(m.ID)
+	if answer, raw := h.asks("partner", "POST", "/v1/subscriptions", `{"name": "all", "kinds": ["PreArrivalNotice"]}`); answer.StatusCode != 200 {
+		t.Fatalf("%s\n%s", answer.Status, raw)
+	}
+	before, said := h.asks("partner", "GET", path, "") // it was not handed out
+	if before.StatusCode != 404 {
+		t.Errorf("before it is fetched: %s\n%s", before.Status, said)
+	}
+	answer, raw := h.asks("partner", "POST", "/v1/subscriptions/all:fetch", "{}")
+	got := new(exchangev1.FetchResponse)
+	if err := protojson.Unmarshal(raw, got); err != nil || len(got.Messages) != 1 {
+		t.Fatalf("%s, %v\n%.300s", answer.Status, err, raw)
+	}
+	if s := got.Messages[0].Sealed; !bytes.Equal(s.Payload, m.Payload) || !bytes.Equal(s.Header, m.Header) || !bytes.Equal(s.Signature, m.Signature) || s.Size != size {
+		t.Errorf("another message: %d bytes of %d", len(s.Payload), s.Size)
+	}
+	whole, raw := h.asks("partner", "GET", path, "", "Accept-Encoding", "gzip")
+	etag := `"` + m.PayloadDigest.String() + `"`
+	if whole.StatusCode != 200 || !bytes.Equal(raw, m.Payload) || whole.Header.Get("ETag") != etag || whole.Header.Get(HeaderMessageID) != string(m.ID) || whole.Header.Get(HeaderKind) != m.Kind ||
+		whole.Header.Get("Content-Length") != strconv.Itoa(size) || whole.Header.Get("Content-Encoding") != "" {
+		t.Errorf("%s, %d bytes, %v", whole.Status, len(raw), whole.Header)
+	}
+	client := exchangev1.NewSubscriptionServiceClient(h.grpc["partner"])
+	for _, at := range []int{0, 1, 4095, contentPart - 1, contentPart, contentPart + 1, 2*contentPart + 7, size - 1} {
+		part, raw := h.asks("partner", "GET", path, "", "Range", fmt.Sprintf("bytes=%d-", at), "If-Range", etag)
+		if part.StatusCode != 206 || !bytes.Equal(raw, m.Payload[at:]) {
+			t.Errorf("from byte %d: %s, %d bytes", at, part.Status, len(raw))
+		}
+		stream, err := client.Content(t.Context(), &exchangev1.FetchedContentRequest{Name: "all", MessageId: string(m.ID), Offset: int64(at)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var rest []byte
+		for first := true; ; first = false {
+			part, err := stream.Recv()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if first && (part.GetPayloadDigest() != m.PayloadDigest.String() || part.GetSealed().GetSize() != size) {
+				t.Errorf("the first part is %v", part)
+			}
+			rest = append(rest, part.Content...)
+		}
+		if !bytes.Equal(rest, m.Payload[at:]) {
+			t.Errorf("from byte %d by gRPC: %d bytes", at, len(rest))
+		}
+	}
+	for name, tt := range map[string]struct {
+		header []string
+		status int
+		bytes  int
+	}{
+		"behind the end":       {[]string{"Range", fmt.Sprintf("bytes=%d-", size)}, 416, -1},
+		"of another document":  {[]string{"Range", "bytes=5-", "If-Range", `"0000"`}, 200, size},
+		"the end":              {[]string{"Range", "bytes=-10"}, 206, 10},
+		"a piece":              {[]string{"Range", "bytes=10-19"}, 206, 10},
+		"what the caller has":  {[]string{"If-None-Match", etag}, 304, 0},
+		"two pieces":           {[]string{"Range", "bytes=0-0,5-9"}, 200, size},
+		"a range of no number": {[]string{"Range", "bytes=x-"}, 416, -1},
+	} {
+		got, raw := h.asks("partner", "GET", path, "", tt.header...)
+		if got.StatusCode != tt.status || tt.bytes >= 0 && len(raw) != tt.bytes {
+			t.Errorf("%s: %s, %d bytes", name, got.Status, len(raw))
+		}
+	}
+	for _, offset := range []int64{-1, size + 1} {
+		stream, err := client.Content(t.Context(), &exchangev1.FetchedContentRequest{Name: "all", MessageId: string(m.ID), Offset: offset})
+		if err == nil {
+			_, err = stream.Recv()
+		}
+		if status.Code(err) != codes.InvalidArgument {
+			t.Errorf("from byte %d: %v", offset, err)
+		}
+	}
+	unknown, one := h.asks("partner", "GET", "/v1/subscriptions/all/messages/"+h.fresh(), "")
+	others, two := h.asks("partner", "GET", "/v1/subscriptions/all/messages/"+string(foreign.ID), "")
+	if unknown.StatusCode != 404 || others.StatusCode != 404 || !bytes.Equal(one, two) {
+		t.Errorf("what is another's differs from what is not there:\n%s\n%s", one, two)
+	}
+	for as, want := range map[string]int{"post": 403, "operator": 403, "system": 404} {
+		if got, raw := h.asks(as, "GET", path, ""); got.StatusCode != want {
+			t.Errorf("%s: %s\n%s", as, got.Status, raw)
+		}
+	}
+	if got, raw := h.asks("partner", "POST", path, "{}"); got.StatusCode != 405 || got.Header.Get("Allow") != "GET" {
+		t.Errorf("posted: %s %v\n%s", got.Status, got.Header, raw)
+	}
+}
+
+// TestParallelAPartnersGatewayFetchesOverTheWire: by the link that a gateway has, also what has no room in an
+// answer, and as it comes.
+func TestParallelAPartnersGatewayFetchesOverTheWire(t *testing.T) {
+	h := newHouseWith(t, map[gateway.Administration]flow.Fetches{"RU": {}})
+	pair, err := mtls.LoadCertificate(h.cert("ru/gateway"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots, err := mtls.LoadRoots(h.dir + "/cn/ca.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	registry, err := mtls.NewRegistry(time.Now, []mtls.Party{{URI: "customs://CN/gateway/1", Roots: roots}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	link, err := peer.NewLink(peer.Partner{URI: "customs://CN/gateway/1", Address: h.address}, registry, pair)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer link.Close()
+	small, big := h.waits("RU", 1000), h.waits("RU", flow.MaxInlined+1)
+	for range 2 {
+		if err := link.Subscribe(t.Context(), "gateway"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := link.Fetch(t.Context(), "gateway", 10, time.Minute)
+	if err != nil || len(got.Messages) != 2 {
+		t.Fatalf("%d messages, %v", len(got.Messages), err)
+	}
+	if a, b := got.Messages[0], got.Messages[1]; !bytes.Equal(a.Payload, small.Payload) || b.Payload != nil || b.Size != int64(len(big.Payload)) {
+		t.Errorf("%d bytes of %d, %d bytes of %d", len(a.Payload), a.Size, len(b.Payload), b.Size)
+	}
+	content, err := link.Content(t.Context(), "gateway", got.Messages[1], 8<<20)
+	if err != nil || !bytes.Equal(content, big.Payload) {
+		t.Errorf("%d bytes, %v", len(content), err)
+	}
+	if _, err := link.Content(t.Context(), "gateway", got.Messages[1], 1<<20); err == nil {
+		t.Error("more bytes were taken than may be")
+	}
+	if err := link.Acknowledge(t.Context(), "gateway", got.Lease, peer.Receipt{Header: small.Header, Statement: small.Payload, Signature: small.Signature}); status.Code(errors.Unwrap(err)) != codes.FailedPrecondition {
+		t.Errorf("what is no receipt: %v", err)
+	}
+	follow, err := exchangev1.NewSubscriptionServiceClient(h.grpc["partner"]).Follow(t.Context(), &exchangev1.FetchRequest{Name: "gateway"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := follow.Header(); err != nil {
+		t.Fatal(err)
+	}
+	later := h.waits("RU", 10)
+	part, err := follow.Recv()
+	if err != nil || len(part.Messages) != 1 || part.Messages[0].Message.MessageId != string(later.ID) || part.Lease == "" {
+		t.Errorf("as it comes: %v, %v", part, err)
+	}
+}
