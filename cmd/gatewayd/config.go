@@ -92,7 +92,8 @@ type PartnerConfig struct {
 	URI             string                   `yaml:"uri"`
 	Address         string                   `yaml:"address"`
 	Administrations []gateway.Administration `yaml:"administrations"`
-	Cap             release.Size             `yaml:"cap"` // of its messages, where it is more than the gateway takes anyway
+	Cap             release.Size             `yaml:"cap"`       // of its messages, where it is more than the gateway takes anyway
+	InFlight        int                      `yaml:"in_flight"` // messages that travel to it at once; 0: flow.InFlight
 	Vouch           `yaml:",inline"`
 }
 

@@ -60,6 +60,7 @@ var configKeys = []configKey{
 	{"partners[].address", "address", "", "gateway.example:8443", "Where it is called."},
 	{"partners[].administrations[]", "", "", "RU", "For whom it speaks; each administration has one partner."},
 	{"partners[].cap", "", "8MiB", "32MiB", "The largest message that is taken from it, up to 64MiB."},
+	{"partners[].in_flight", "", "8", "16", "How many messages travel to each administration that it speaks for at once, 1 to 64. After five failures of the link, one behind the other, none does for a minute, and then one at a time until three have got through."},
 	{"partners[].roots", "file", "", "partners/ru/ca.pem", "The roots that its certificate is judged by: its own CA, nobody else's."},
 	{"partners[].pins[]", "", "", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "SHA-256 of its present public key, and of its next."},
 	{"partners[].crls", "file", "", "partners/ru/crl.pem", "Its revocation list; past its next update the link is closed."},

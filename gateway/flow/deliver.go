@@ -30,8 +30,6 @@ const (
 	MaxVerdictInterval = 5 * time.Minute
 	// AttemptTimeout bounds one attempt.
 	AttemptTimeout = 30 * time.Second
-	// Parallel is how many messages travel to one partner at once.
-	Parallel = 8
 	// DeliverTries is after how many attempts that failed for a reason of its own here a
 	// message is parked.
 	DeliverTries = 6
@@ -120,7 +118,7 @@ func (g *Gateway) tryDelivery(ctx context.Context, m store.Message) (err error) 
 		if m.State == gateway.Queued {
 			outcome = gateway.NeverHandedOver
 		}
-		m.State, m.Reason, m.Parked = gateway.Dead, "expired: "+outcome, false
+		m.State, m.Reason, m.Parked = gateway.Dead, expiredAs(outcome), false
 		err := g.conclude(ctx, m, reported{}, false)
 		return g.tellOf(m, event.Event{Name: event.MessageExpired, Outcome: outcome}, err)
 	}
@@ -160,6 +158,7 @@ func (g *Gateway) handOver(ctx context.Context, m store.Message, sealed seal.Sea
 	defer cancel()
 	signed, failure := g.deliverTo(bounded, m.Recipient, sealed)
 	if failure != nil {
+		g.couriers[m.Recipient].heard(ctx, failure)
 		m.LastError = failure.Error()
 		outcome := Unknown
 		if errors.As(failure, new(*peer.NotSentError)) {
@@ -179,6 +178,7 @@ func (g *Gateway) handOver(ctx context.Context, m store.Message, sealed seal.Sea
 	}
 	at := g.Now()
 	receipt, failure := g.Trust.OpenReceipt(signed.Header, signed.Statement, signed.Signature, sealed.Header(), at)
+	g.couriers[m.Recipient].heard(ctx, failure)
 	if failure != nil {
 		m.LastError = "receipt: " + failure.Error()
 		err := g.conclude(ctx, m, reported{}, false)

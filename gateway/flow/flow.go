@@ -30,7 +30,7 @@ type Link interface {
 	Balance(ctx context.Context, query seal.Signed) (peer.Receipt, error)
 }
 
-// Options make a Gateway. All are required but Agreements, Links, Caps, Budget, Disk and Log.
+// Options make a Gateway. All are required but Agreements, Links, Caps, Drain, InFlight, Budget, Disk and Log.
 type Options struct {
 	Own        gateway.Administration
 	Chain      *Chain
@@ -41,6 +41,8 @@ type Options struct {
 	Agreements recognition.Agreements           // by which controls are recognised
 	Links      map[gateway.Administration]Link  // who is asked to deliver for whom
 	Caps       map[gateway.Administration]int   // whose messages may have more bytes than others
+	Drain      time.Duration                    // how long a stop waits for deliveries under way; by default DrainTime
+	InFlight   map[gateway.Administration]int   // how many messages travel to whom at once; by default InFlight
 	Budget     *budget.Process                  // what may be used at once; by default its Default
 	Disk       func() (used float64, err error) // which part of the database's disk is in use; nil: nobody looks
 	Now        func() time.Time

@@ -93,6 +93,9 @@ func (s introductions) List(ctx context.Context, _ *exchangev1.ListPartnersReque
 		for _, of := range slices.Sorted(slices.Values(at.Administrations)) {
 			p.Administrations = append(p.Administrations, string(of))
 			parties = append(parties, string(of))
+			if d := s.delivering(of); d != nil {
+				p.Delivering = append(p.Delivering, d)
+			}
 			for _, w := range waiting {
 				if w.Recipient != of {
 					continue
@@ -134,6 +137,10 @@ func (s introductions) Queues(ctx context.Context, _ *exchangev1.ListQueuesReque
 			Partner: string(w.Recipient), Route: w.Route, State: string(w.State), Messages: int32(w.Count), Oldest: stamp(w.Oldest),
 			Age: int64(max(s.flow.Now().Sub(w.Oldest), 0) / time.Second),
 		})
+		known := slices.ContainsFunc(out.Delivering, func(d *exchangev1.Delivering) bool { return d.Partner == string(w.Recipient) })
+		if d := s.delivering(w.Recipient); d != nil && !known {
+			out.Delivering = append(out.Delivering, d)
+		}
 	}
 	return out, nil
 }

@@ -68,6 +68,12 @@ const (
 	Right_FETCH Right = 22
 	// Hand over blocks of numbers that the administration's own system has allocated, and see what is left.
 	Right_HAND_OVER_NUMBERS Right = 23
+	// Send again what ended without the partner's verdict, or have it made anew.
+	Right_REDRIVE Right = 40
+	// Say of a message that ended without the partner's verdict that it is settled by hand, and why.
+	Right_SETTLE Right = 41
+	// Confirm what another says of one.
+	Right_CONFIRM_SETTLEMENT Right = 42
 )
 
 // Enum value maps for Right.
@@ -92,27 +98,33 @@ var (
 		21: "READ_COVERAGE",
 		22: "FETCH",
 		23: "HAND_OVER_NUMBERS",
+		40: "REDRIVE",
+		41: "SETTLE",
+		42: "CONFIRM_SETTLEMENT",
 	}
 	Right_value = map[string]int32{
-		"RIGHT_UNSPECIFIED": 0,
-		"SUBMIT":            1,
-		"READ_SUBMISSIONS":  2,
-		"READ_INBOX":        3,
-		"DELIVER":           4,
-		"READ_MOVEMENTS":    5,
-		"RECORD_ARRIVAL":    6,
-		"WORK_QUEUES":       7,
-		"BALANCE":           8,
-		"RECORD_DEPARTURE":  9,
-		"APPROVE":           10,
-		"READ_MAPPINGS":     11,
-		"READ_MESSAGES":     12,
-		"READ_AUDIT":        13,
-		"TAKE_SENT":         14,
-		"READ_OVERRIDES":    20,
-		"READ_COVERAGE":     21,
-		"FETCH":             22,
-		"HAND_OVER_NUMBERS": 23,
+		"RIGHT_UNSPECIFIED":  0,
+		"SUBMIT":             1,
+		"READ_SUBMISSIONS":   2,
+		"READ_INBOX":         3,
+		"DELIVER":            4,
+		"READ_MOVEMENTS":     5,
+		"RECORD_ARRIVAL":     6,
+		"WORK_QUEUES":        7,
+		"BALANCE":            8,
+		"RECORD_DEPARTURE":   9,
+		"APPROVE":            10,
+		"READ_MAPPINGS":      11,
+		"READ_MESSAGES":      12,
+		"READ_AUDIT":         13,
+		"TAKE_SENT":          14,
+		"READ_OVERRIDES":     20,
+		"READ_COVERAGE":      21,
+		"FETCH":              22,
+		"HAND_OVER_NUMBERS":  23,
+		"REDRIVE":            40,
+		"SETTLE":             41,
+		"CONFIRM_SETTLEMENT": 42,
 	}
 )
 
@@ -3917,7 +3929,10 @@ type MessageStatus struct {
 	// Of one that takes another's place: what is different.
 	Changes []*Change `protobuf:"bytes,25,rep,name=changes,proto3" json:"changes,omitempty"`
 	// What the partner has told of the last arrival of what it announces.
-	Arrival       *ToldArrival `protobuf:"bytes,30,opt,name=arrival,proto3" json:"arrival,omitempty"`
+	Arrival *ToldArrival `protobuf:"bytes,30,opt,name=arrival,proto3" json:"arrival,omitempty"`
+	// The message that was never handed over in whose place it was made anew, and the one in its own.
+	Repairs       string `protobuf:"bytes,40,opt,name=repairs,proto3" json:"repairs,omitempty"`
+	RepairedBy    string `protobuf:"bytes,41,opt,name=repaired_by,json=repairedBy,proto3" json:"repaired_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4132,6 +4147,20 @@ func (x *MessageStatus) GetArrival() *ToldArrival {
 		return x.Arrival
 	}
 	return nil
+}
+
+func (x *MessageStatus) GetRepairs() string {
+	if x != nil {
+		return x.Repairs
+	}
+	return ""
+}
+
+func (x *MessageStatus) GetRepairedBy() string {
+	if x != nil {
+		return x.RepairedBy
+	}
+	return ""
 }
 
 // Change is one value that a later version of a document has otherwise.
@@ -10484,9 +10513,11 @@ type Partner struct {
 	// Messages go to it: see Balance.
 	Open bool `protobuf:"varint,5,opt,name=open,proto3" json:"open,omitempty"`
 	// How many messages wait for its verdict, and since when the oldest does.
-	Waiting       int32                  `protobuf:"varint,6,opt,name=waiting,proto3" json:"waiting,omitempty"`
-	Oldest        *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=oldest,proto3" json:"oldest,omitempty"`
-	Validities    []*Validity            `protobuf:"bytes,8,rep,name=validities,proto3" json:"validities,omitempty"`
+	Waiting    int32                  `protobuf:"varint,6,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	Oldest     *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=oldest,proto3" json:"oldest,omitempty"`
+	Validities []*Validity            `protobuf:"bytes,8,rep,name=validities,proto3" json:"validities,omitempty"`
+	// How this process sends to each of those it speaks for.
+	Delivering    []*Delivering `protobuf:"bytes,9,rep,name=delivering,proto3" json:"delivering,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -10577,6 +10608,103 @@ func (x *Partner) GetValidities() []*Validity {
 	return nil
 }
 
+func (x *Partner) GetDelivering() []*Delivering {
+	if x != nil {
+		return x.Delivering
+	}
+	return nil
+}
+
+// Delivering is how a process sends to an administration: its circuit breaker, and how many messages
+// travel at once.
+type Delivering struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Partner string                 `protobuf:"bytes,1,opt,name=partner,proto3" json:"partner,omitempty"`
+	// closed: messages travel; open: after failures of the link none does until an instant; probing:
+	// one at a time.
+	Breaker string                 `protobuf:"bytes,2,opt,name=breaker,proto3" json:"breaker,omitempty"`
+	Until   *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=until,proto3" json:"until,omitempty"`
+	// Failures of the link, one behind the other.
+	Failures int32 `protobuf:"varint,4,opt,name=failures,proto3" json:"failures,omitempty"`
+	// How many messages travel now, and how many may.
+	Underway      int32 `protobuf:"varint,5,opt,name=underway,proto3" json:"underway,omitempty"`
+	Window        int32 `protobuf:"varint,6,opt,name=window,proto3" json:"window,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Delivering) Reset() {
+	*x = Delivering{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Delivering) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Delivering) ProtoMessage() {}
+
+func (x *Delivering) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Delivering.ProtoReflect.Descriptor instead.
+func (*Delivering) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{128}
+}
+
+func (x *Delivering) GetPartner() string {
+	if x != nil {
+		return x.Partner
+	}
+	return ""
+}
+
+func (x *Delivering) GetBreaker() string {
+	if x != nil {
+		return x.Breaker
+	}
+	return ""
+}
+
+func (x *Delivering) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *Delivering) GetFailures() int32 {
+	if x != nil {
+		return x.Failures
+	}
+	return 0
+}
+
+func (x *Delivering) GetUnderway() int32 {
+	if x != nil {
+		return x.Underway
+	}
+	return 0
+}
+
+func (x *Delivering) GetWindow() int32 {
+	if x != nil {
+		return x.Window
+	}
+	return 0
+}
+
 // Validity is how long something is valid that the exchange depends on.
 type Validity struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -10592,7 +10720,7 @@ type Validity struct {
 
 func (x *Validity) Reset() {
 	*x = Validity{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10604,7 +10732,7 @@ func (x *Validity) String() string {
 func (*Validity) ProtoMessage() {}
 
 func (x *Validity) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10617,7 +10745,7 @@ func (x *Validity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Validity.ProtoReflect.Descriptor instead.
 func (*Validity) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{128}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{129}
 }
 
 func (x *Validity) GetKind() string {
@@ -10656,7 +10784,7 @@ type ListQueuesRequest struct {
 
 func (x *ListQueuesRequest) Reset() {
 	*x = ListQueuesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[130]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10668,7 +10796,7 @@ func (x *ListQueuesRequest) String() string {
 func (*ListQueuesRequest) ProtoMessage() {}
 
 func (x *ListQueuesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[130]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10681,19 +10809,21 @@ func (x *ListQueuesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueuesRequest.ProtoReflect.Descriptor instead.
 func (*ListQueuesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{129}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{130}
 }
 
 type ListQueuesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Queues        []*Queue               `protobuf:"bytes,1,rep,name=queues,proto3" json:"queues,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Queues []*Queue               `protobuf:"bytes,1,rep,name=queues,proto3" json:"queues,omitempty"`
+	// How this process sends to each partner that something waits for.
+	Delivering    []*Delivering `protobuf:"bytes,2,rep,name=delivering,proto3" json:"delivering,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListQueuesResponse) Reset() {
 	*x = ListQueuesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[130]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[131]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10705,7 +10835,7 @@ func (x *ListQueuesResponse) String() string {
 func (*ListQueuesResponse) ProtoMessage() {}
 
 func (x *ListQueuesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[130]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[131]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10718,12 +10848,19 @@ func (x *ListQueuesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueuesResponse.ProtoReflect.Descriptor instead.
 func (*ListQueuesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{130}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{131}
 }
 
 func (x *ListQueuesResponse) GetQueues() []*Queue {
 	if x != nil {
 		return x.Queues
+	}
+	return nil
+}
+
+func (x *ListQueuesResponse) GetDelivering() []*Delivering {
+	if x != nil {
+		return x.Delivering
 	}
 	return nil
 }
@@ -10745,7 +10882,7 @@ type Queue struct {
 
 func (x *Queue) Reset() {
 	*x = Queue{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[131]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[132]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10757,7 +10894,7 @@ func (x *Queue) String() string {
 func (*Queue) ProtoMessage() {}
 
 func (x *Queue) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[131]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[132]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10770,7 +10907,7 @@ func (x *Queue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Queue.ProtoReflect.Descriptor instead.
 func (*Queue) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{131}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{132}
 }
 
 func (x *Queue) GetPartner() string {
@@ -10815,6 +10952,927 @@ func (x *Queue) GetAge() int64 {
 	return 0
 }
 
+type ListWaitsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One of the two: the administration, such as KZ, or a message.
+	Partner       string `protobuf:"bytes,1,opt,name=partner,proto3" json:"partner,omitempty"`
+	MessageId     string `protobuf:"bytes,2,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	PageSize      int32  `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken     string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListWaitsRequest) Reset() {
+	*x = ListWaitsRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[133]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListWaitsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListWaitsRequest) ProtoMessage() {}
+
+func (x *ListWaitsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[133]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListWaitsRequest.ProtoReflect.Descriptor instead.
+func (*ListWaitsRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{133}
+}
+
+func (x *ListWaitsRequest) GetPartner() string {
+	if x != nil {
+		return x.Partner
+	}
+	return ""
+}
+
+func (x *ListWaitsRequest) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *ListWaitsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListWaitsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListWaitsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Waits         []*Wait                `protobuf:"bytes,1,rep,name=waits,proto3" json:"waits,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListWaitsResponse) Reset() {
+	*x = ListWaitsResponse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[134]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListWaitsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListWaitsResponse) ProtoMessage() {}
+
+func (x *ListWaitsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[134]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListWaitsResponse.ProtoReflect.Descriptor instead.
+func (*ListWaitsResponse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{134}
+}
+
+func (x *ListWaitsResponse) GetWaits() []*Wait {
+	if x != nil {
+		return x.Waits
+	}
+	return nil
+}
+
+func (x *ListWaitsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// Wait is a message that has no verdict of its partner yet.
+type Wait struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	MessageId string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	Partner   string                 `protobuf:"bytes,2,opt,name=partner,proto3" json:"partner,omitempty"`
+	Route     string                 `protobuf:"bytes,3,opt,name=route,proto3" json:"route,omitempty"`
+	Kind      string                 `protobuf:"bytes,4,opt,name=kind,proto3" json:"kind,omitempty"`
+	State     string                 `protobuf:"bytes,5,opt,name=state,proto3" json:"state,omitempty"`
+	// Why, in words.
+	Reasons         []*Fault               `protobuf:"bytes,6,rep,name=reasons,proto3" json:"reasons,omitempty"`
+	Created         *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=created,proto3" json:"created,omitempty"`
+	ExpectedArrival *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=expected_arrival,json=expectedArrival,proto3" json:"expected_arrival,omitempty"`
+	// When it is tried next; none for what is parked.
+	NextAttempt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=next_attempt,json=nextAttempt,proto3" json:"next_attempt,omitempty"`
+	ValidUntil  *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=valid_until,json=validUntil,proto3" json:"valid_until,omitempty"`
+	Attempts    int32                  `protobuf:"varint,11,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	// The message of its chain that goes before it.
+	Behind        string `protobuf:"bytes,12,opt,name=behind,proto3" json:"behind,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Wait) Reset() {
+	*x = Wait{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[135]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Wait) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Wait) ProtoMessage() {}
+
+func (x *Wait) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[135]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Wait.ProtoReflect.Descriptor instead.
+func (*Wait) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{135}
+}
+
+func (x *Wait) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *Wait) GetPartner() string {
+	if x != nil {
+		return x.Partner
+	}
+	return ""
+}
+
+func (x *Wait) GetRoute() string {
+	if x != nil {
+		return x.Route
+	}
+	return ""
+}
+
+func (x *Wait) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Wait) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *Wait) GetReasons() []*Fault {
+	if x != nil {
+		return x.Reasons
+	}
+	return nil
+}
+
+func (x *Wait) GetCreated() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Created
+	}
+	return nil
+}
+
+func (x *Wait) GetExpectedArrival() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpectedArrival
+	}
+	return nil
+}
+
+func (x *Wait) GetNextAttempt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NextAttempt
+	}
+	return nil
+}
+
+func (x *Wait) GetValidUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ValidUntil
+	}
+	return nil
+}
+
+func (x *Wait) GetAttempts() int32 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *Wait) GetBehind() string {
+	if x != nil {
+		return x.Behind
+	}
+	return ""
+}
+
+type TryRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One of the two: messages, at most 100, or all that waits for an administration.
+	MessageIds    []string `protobuf:"bytes,1,rep,name=message_ids,json=messageIds,proto3" json:"message_ids,omitempty"`
+	Partner       string   `protobuf:"bytes,2,opt,name=partner,proto3" json:"partner,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TryRequest) Reset() {
+	*x = TryRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[136]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TryRequest) ProtoMessage() {}
+
+func (x *TryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[136]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TryRequest.ProtoReflect.Descriptor instead.
+func (*TryRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{136}
+}
+
+func (x *TryRequest) GetMessageIds() []string {
+	if x != nil {
+		return x.MessageIds
+	}
+	return nil
+}
+
+func (x *TryRequest) GetPartner() string {
+	if x != nil {
+		return x.Partner
+	}
+	return ""
+}
+
+type TryResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many are due now that were not.
+	Tried int32 `protobuf:"varint,1,opt,name=tried,proto3" json:"tried,omitempty"`
+	// Why others are not.
+	Faults        []*Fault `protobuf:"bytes,2,rep,name=faults,proto3" json:"faults,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TryResponse) Reset() {
+	*x = TryResponse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[137]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TryResponse) ProtoMessage() {}
+
+func (x *TryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[137]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TryResponse.ProtoReflect.Descriptor instead.
+func (*TryResponse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{137}
+}
+
+func (x *TryResponse) GetTried() int32 {
+	if x != nil {
+		return x.Tried
+	}
+	return 0
+}
+
+func (x *TryResponse) GetFaults() []*Fault {
+	if x != nil {
+		return x.Faults
+	}
+	return nil
+}
+
+type ListDeadLettersRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	PageSize      int32                  `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken     string                 `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDeadLettersRequest) Reset() {
+	*x = ListDeadLettersRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[138]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDeadLettersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDeadLettersRequest) ProtoMessage() {}
+
+func (x *ListDeadLettersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[138]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDeadLettersRequest.ProtoReflect.Descriptor instead.
+func (*ListDeadLettersRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{138}
+}
+
+func (x *ListDeadLettersRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListDeadLettersRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListDeadLettersResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Letters       []*DeadLetter          `protobuf:"bytes,1,rep,name=letters,proto3" json:"letters,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDeadLettersResponse) Reset() {
+	*x = ListDeadLettersResponse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[139]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDeadLettersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDeadLettersResponse) ProtoMessage() {}
+
+func (x *ListDeadLettersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[139]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDeadLettersResponse.ProtoReflect.Descriptor instead.
+func (*ListDeadLettersResponse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{139}
+}
+
+func (x *ListDeadLettersResponse) GetLetters() []*DeadLetter {
+	if x != nil {
+		return x.Letters
+	}
+	return nil
+}
+
+func (x *ListDeadLettersResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// DeadLetter is a message that ended without its partner's verdict, or what became of one.
+type DeadLetter struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	MessageId string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	Partner   string                 `protobuf:"bytes,2,opt,name=partner,proto3" json:"partner,omitempty"`
+	Route     string                 `protobuf:"bytes,3,opt,name=route,proto3" json:"route,omitempty"`
+	Kind      string                 `protobuf:"bytes,4,opt,name=kind,proto3" json:"kind,omitempty"`
+	// dead; what was sent again is queued or sent; settled.
+	State string `protobuf:"bytes,5,opt,name=state,proto3" json:"state,omitempty"`
+	// Why, in words.
+	Reason          string                 `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	Created         *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=created,proto3" json:"created,omitempty"`
+	ExpectedArrival *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=expected_arrival,json=expectedArrival,proto3" json:"expected_arrival,omitempty"`
+	ValidUntil      *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=valid_until,json=validUntil,proto3" json:"valid_until,omitempty"`
+	Attempts        int32                  `protobuf:"varint,10,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	PayloadDigest   string                 `protobuf:"bytes,11,opt,name=payload_digest,json=payloadDigest,proto3" json:"payload_digest,omitempty"`
+	// The message in whose place it was made anew, and the one that was in its own.
+	Repairs    string `protobuf:"bytes,12,opt,name=repairs,proto3" json:"repairs,omitempty"`
+	RepairedBy string `protobuf:"bytes,13,opt,name=repaired_by,json=repairedBy,proto3" json:"repaired_by,omitempty"`
+	// What is said of it by hand.
+	Settlement    *Settlement `protobuf:"bytes,14,opt,name=settlement,proto3" json:"settlement,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeadLetter) Reset() {
+	*x = DeadLetter{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[140]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeadLetter) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeadLetter) ProtoMessage() {}
+
+func (x *DeadLetter) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[140]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeadLetter.ProtoReflect.Descriptor instead.
+func (*DeadLetter) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{140}
+}
+
+func (x *DeadLetter) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *DeadLetter) GetPartner() string {
+	if x != nil {
+		return x.Partner
+	}
+	return ""
+}
+
+func (x *DeadLetter) GetRoute() string {
+	if x != nil {
+		return x.Route
+	}
+	return ""
+}
+
+func (x *DeadLetter) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *DeadLetter) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *DeadLetter) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *DeadLetter) GetCreated() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Created
+	}
+	return nil
+}
+
+func (x *DeadLetter) GetExpectedArrival() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpectedArrival
+	}
+	return nil
+}
+
+func (x *DeadLetter) GetValidUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ValidUntil
+	}
+	return nil
+}
+
+func (x *DeadLetter) GetAttempts() int32 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *DeadLetter) GetPayloadDigest() string {
+	if x != nil {
+		return x.PayloadDigest
+	}
+	return ""
+}
+
+func (x *DeadLetter) GetRepairs() string {
+	if x != nil {
+		return x.Repairs
+	}
+	return ""
+}
+
+func (x *DeadLetter) GetRepairedBy() string {
+	if x != nil {
+		return x.RepairedBy
+	}
+	return ""
+}
+
+func (x *DeadLetter) GetSettlement() *Settlement {
+	if x != nil {
+		return x.Settlement
+	}
+	return nil
+}
+
+// Settlement is what two people say of a message that ended without the partner's verdict.
+type Settlement struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Reason string                 `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	// SHA-256 of what shows it, in hexadecimal digits. It is kept elsewhere.
+	EvidenceDigest string                 `protobuf:"bytes,2,opt,name=evidence_digest,json=evidenceDigest,proto3" json:"evidence_digest,omitempty"`
+	Proposed       *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=proposed,proto3" json:"proposed,omitempty"`
+	ProposedBy     string                 `protobuf:"bytes,4,opt,name=proposed_by,json=proposedBy,proto3" json:"proposed_by,omitempty"`
+	// None: nobody has confirmed it yet.
+	Confirmed     *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=confirmed,proto3" json:"confirmed,omitempty"`
+	ConfirmedBy   string                 `protobuf:"bytes,6,opt,name=confirmed_by,json=confirmedBy,proto3" json:"confirmed_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Settlement) Reset() {
+	*x = Settlement{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[141]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Settlement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Settlement) ProtoMessage() {}
+
+func (x *Settlement) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[141]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Settlement.ProtoReflect.Descriptor instead.
+func (*Settlement) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{141}
+}
+
+func (x *Settlement) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Settlement) GetEvidenceDigest() string {
+	if x != nil {
+		return x.EvidenceDigest
+	}
+	return ""
+}
+
+func (x *Settlement) GetProposed() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Proposed
+	}
+	return nil
+}
+
+func (x *Settlement) GetProposedBy() string {
+	if x != nil {
+		return x.ProposedBy
+	}
+	return ""
+}
+
+func (x *Settlement) GetConfirmed() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Confirmed
+	}
+	return nil
+}
+
+func (x *Settlement) GetConfirmedBy() string {
+	if x != nil {
+		return x.ConfirmedBy
+	}
+	return ""
+}
+
+type RedriveRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	MessageId string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// How many seconds it is valid from now on; 0: as long as its route says, which is the most.
+	ValidFor      int64 `protobuf:"varint,2,opt,name=valid_for,json=validFor,proto3" json:"valid_for,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RedriveRequest) Reset() {
+	*x = RedriveRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[142]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RedriveRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RedriveRequest) ProtoMessage() {}
+
+func (x *RedriveRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[142]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RedriveRequest.ProtoReflect.Descriptor instead.
+func (*RedriveRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{142}
+}
+
+func (x *RedriveRequest) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *RedriveRequest) GetValidFor() int64 {
+	if x != nil {
+		return x.ValidFor
+	}
+	return 0
+}
+
+type RepairRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	MessageId     string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RepairRequest) Reset() {
+	*x = RepairRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[143]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RepairRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RepairRequest) ProtoMessage() {}
+
+func (x *RepairRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[143]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RepairRequest.ProtoReflect.Descriptor instead.
+func (*RepairRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{143}
+}
+
+func (x *RepairRequest) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+type SettleRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	MessageId string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// 10 to 1000 characters.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// SHA-256 of what shows it, in hexadecimal digits.
+	EvidenceDigest string `protobuf:"bytes,3,opt,name=evidence_digest,json=evidenceDigest,proto3" json:"evidence_digest,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *SettleRequest) Reset() {
+	*x = SettleRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[144]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SettleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SettleRequest) ProtoMessage() {}
+
+func (x *SettleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[144]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SettleRequest.ProtoReflect.Descriptor instead.
+func (*SettleRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{144}
+}
+
+func (x *SettleRequest) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *SettleRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *SettleRequest) GetEvidenceDigest() string {
+	if x != nil {
+		return x.EvidenceDigest
+	}
+	return ""
+}
+
+type ConfirmSettlementRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	MessageId string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// Of the evidence that the second person has seen: what is said has to name the same. Empty: it
+	// is not compared.
+	EvidenceDigest string `protobuf:"bytes,2,opt,name=evidence_digest,json=evidenceDigest,proto3" json:"evidence_digest,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *ConfirmSettlementRequest) Reset() {
+	*x = ConfirmSettlementRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[145]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfirmSettlementRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfirmSettlementRequest) ProtoMessage() {}
+
+func (x *ConfirmSettlementRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[145]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfirmSettlementRequest.ProtoReflect.Descriptor instead.
+func (*ConfirmSettlementRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{145}
+}
+
+func (x *ConfirmSettlementRequest) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *ConfirmSettlementRequest) GetEvidenceDigest() string {
+	if x != nil {
+		return x.EvidenceDigest
+	}
+	return ""
+}
+
 type CheckPartnerRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The administration, such as KZ.
@@ -10825,7 +11883,7 @@ type CheckPartnerRequest struct {
 
 func (x *CheckPartnerRequest) Reset() {
 	*x = CheckPartnerRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[132]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[146]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10837,7 +11895,7 @@ func (x *CheckPartnerRequest) String() string {
 func (*CheckPartnerRequest) ProtoMessage() {}
 
 func (x *CheckPartnerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[132]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[146]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10850,7 +11908,7 @@ func (x *CheckPartnerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckPartnerRequest.ProtoReflect.Descriptor instead.
 func (*CheckPartnerRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{132}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{146}
 }
 
 func (x *CheckPartnerRequest) GetPartner() string {
@@ -10879,7 +11937,7 @@ type PartnerCheck struct {
 
 func (x *PartnerCheck) Reset() {
 	*x = PartnerCheck{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[133]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[147]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10891,7 +11949,7 @@ func (x *PartnerCheck) String() string {
 func (*PartnerCheck) ProtoMessage() {}
 
 func (x *PartnerCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[133]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[147]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10904,7 +11962,7 @@ func (x *PartnerCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerCheck.ProtoReflect.Descriptor instead.
 func (*PartnerCheck) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{133}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{147}
 }
 
 func (x *PartnerCheck) GetStep() string {
@@ -10963,7 +12021,7 @@ type Loss struct {
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[134]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[148]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10975,7 +12033,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[134]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[148]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10988,7 +12046,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{134}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{148}
 }
 
 func (x *Loss) GetReason() LossReason {
@@ -11058,7 +12116,7 @@ type LostValue struct {
 
 func (x *LostValue) Reset() {
 	*x = LostValue{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[135]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[149]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11070,7 +12128,7 @@ func (x *LostValue) String() string {
 func (*LostValue) ProtoMessage() {}
 
 func (x *LostValue) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[135]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[149]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11083,7 +12141,7 @@ func (x *LostValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LostValue.ProtoReflect.Descriptor instead.
 func (*LostValue) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{135}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{149}
 }
 
 func (x *LostValue) GetLocation() string {
@@ -11140,7 +12198,7 @@ type ElsewhereRequest struct {
 
 func (x *ElsewhereRequest) Reset() {
 	*x = ElsewhereRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[136]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[150]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11152,7 +12210,7 @@ func (x *ElsewhereRequest) String() string {
 func (*ElsewhereRequest) ProtoMessage() {}
 
 func (x *ElsewhereRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[136]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[150]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11165,7 +12223,7 @@ func (x *ElsewhereRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElsewhereRequest.ProtoReflect.Descriptor instead.
 func (*ElsewhereRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{136}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{150}
 }
 
 func (x *ElsewhereRequest) GetText() string {
@@ -11194,7 +12252,7 @@ type ElsewhereResponse struct {
 
 func (x *ElsewhereResponse) Reset() {
 	*x = ElsewhereResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[137]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[151]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11206,7 +12264,7 @@ func (x *ElsewhereResponse) String() string {
 func (*ElsewhereResponse) ProtoMessage() {}
 
 func (x *ElsewhereResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[137]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[151]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11219,7 +12277,7 @@ func (x *ElsewhereResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElsewhereResponse.ProtoReflect.Descriptor instead.
 func (*ElsewhereResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{137}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{151}
 }
 
 func (x *ElsewhereResponse) GetGlimpses() []*Glimpse {
@@ -11250,7 +12308,7 @@ type Glimpse struct {
 
 func (x *Glimpse) Reset() {
 	*x = Glimpse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[138]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[152]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11262,7 +12320,7 @@ func (x *Glimpse) String() string {
 func (*Glimpse) ProtoMessage() {}
 
 func (x *Glimpse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[138]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[152]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11275,7 +12333,7 @@ func (x *Glimpse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Glimpse.ProtoReflect.Descriptor instead.
 func (*Glimpse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{138}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{152}
 }
 
 func (x *Glimpse) GetMovementId() string {
@@ -11310,7 +12368,7 @@ type OpenMovementRequest struct {
 
 func (x *OpenMovementRequest) Reset() {
 	*x = OpenMovementRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[139]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[153]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11322,7 +12380,7 @@ func (x *OpenMovementRequest) String() string {
 func (*OpenMovementRequest) ProtoMessage() {}
 
 func (x *OpenMovementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[139]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[153]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11335,7 +12393,7 @@ func (x *OpenMovementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenMovementRequest.ProtoReflect.Descriptor instead.
 func (*OpenMovementRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{139}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{153}
 }
 
 func (x *OpenMovementRequest) GetMovementId() string {
@@ -11368,7 +12426,7 @@ type OverridesRequest struct {
 
 func (x *OverridesRequest) Reset() {
 	*x = OverridesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[140]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[154]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11380,7 +12438,7 @@ func (x *OverridesRequest) String() string {
 func (*OverridesRequest) ProtoMessage() {}
 
 func (x *OverridesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[140]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[154]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11393,7 +12451,7 @@ func (x *OverridesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OverridesRequest.ProtoReflect.Descriptor instead.
 func (*OverridesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{140}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{154}
 }
 
 func (x *OverridesRequest) GetOffice() string {
@@ -11438,7 +12496,7 @@ type OverridesResponse struct {
 
 func (x *OverridesResponse) Reset() {
 	*x = OverridesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[141]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[155]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11450,7 +12508,7 @@ func (x *OverridesResponse) String() string {
 func (*OverridesResponse) ProtoMessage() {}
 
 func (x *OverridesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[141]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[155]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11463,7 +12521,7 @@ func (x *OverridesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OverridesResponse.ProtoReflect.Descriptor instead.
 func (*OverridesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{141}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{155}
 }
 
 func (x *OverridesResponse) GetOffice() string {
@@ -11522,7 +12580,7 @@ type Override struct {
 
 func (x *Override) Reset() {
 	*x = Override{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[142]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[156]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11534,7 +12592,7 @@ func (x *Override) String() string {
 func (*Override) ProtoMessage() {}
 
 func (x *Override) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[142]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[156]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11547,7 +12605,7 @@ func (x *Override) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Override.ProtoReflect.Descriptor instead.
 func (*Override) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{142}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{156}
 }
 
 func (x *Override) GetAt() *timestamppb.Timestamp {
@@ -11613,7 +12671,7 @@ type CoverageRequest struct {
 
 func (x *CoverageRequest) Reset() {
 	*x = CoverageRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[143]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[157]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11625,7 +12683,7 @@ func (x *CoverageRequest) String() string {
 func (*CoverageRequest) ProtoMessage() {}
 
 func (x *CoverageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[143]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[157]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11638,7 +12696,7 @@ func (x *CoverageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoverageRequest.ProtoReflect.Descriptor instead.
 func (*CoverageRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{143}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{157}
 }
 
 func (x *CoverageRequest) GetMonth() string {
@@ -11675,7 +12733,7 @@ type CoverageResponse struct {
 
 func (x *CoverageResponse) Reset() {
 	*x = CoverageResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[144]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[158]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11687,7 +12745,7 @@ func (x *CoverageResponse) String() string {
 func (*CoverageResponse) ProtoMessage() {}
 
 func (x *CoverageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[144]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[158]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11700,7 +12758,7 @@ func (x *CoverageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoverageResponse.ProtoReflect.Descriptor instead.
 func (*CoverageResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{144}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{158}
 }
 
 func (x *CoverageResponse) GetMonth() string {
@@ -11746,7 +12804,7 @@ type Coverage struct {
 
 func (x *Coverage) Reset() {
 	*x = Coverage{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[145]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[159]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11758,7 +12816,7 @@ func (x *Coverage) String() string {
 func (*Coverage) ProtoMessage() {}
 
 func (x *Coverage) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[145]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[159]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11771,7 +12829,7 @@ func (x *Coverage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Coverage.ProtoReflect.Descriptor instead.
 func (*Coverage) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{145}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{159}
 }
 
 func (x *Coverage) GetExitOffice() string {
@@ -12167,7 +13225,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x14\n" +
 	"\x05state\x18\x03 \x01(\tR\x05state\x12\x16\n" +
 	"\x06digest\x18\x04 \x01(\tR\x06digest\x12*\n" +
-	"\x06faults\x18\x05 \x03(\v2\x12.exchange.v1.FaultR\x06faults\"\xba\a\n" +
+	"\x06faults\x18\x05 \x03(\v2\x12.exchange.v1.FaultR\x06faults\"\xf5\a\n" +
 	"\rMessageStatus\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x12\n" +
@@ -12200,7 +13258,10 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\vreplaced_by\x18\x18 \x01(\tR\n" +
 	"replacedBy\x12-\n" +
 	"\achanges\x18\x19 \x03(\v2\x13.exchange.v1.ChangeR\achanges\x122\n" +
-	"\aarrival\x18\x1e \x01(\v2\x18.exchange.v1.ToldArrivalR\aarrival\"`\n" +
+	"\aarrival\x18\x1e \x01(\v2\x18.exchange.v1.ToldArrivalR\aarrival\x12\x18\n" +
+	"\arepairs\x18( \x01(\tR\arepairs\x12\x1f\n" +
+	"\vrepaired_by\x18) \x01(\tR\n" +
+	"repairedBy\"`\n" +
 	"\x06Change\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x14\n" +
 	"\x05place\x18\x02 \x01(\tR\x05place\x12\x16\n" +
@@ -12749,7 +13810,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x13ListPartnersRequest\"q\n" +
 	"\x14ListPartnersResponse\x120\n" +
 	"\bpartners\x18\x01 \x03(\v2\x14.exchange.v1.PartnerR\bpartners\x12'\n" +
-	"\x03own\x18\x02 \x03(\v2\x15.exchange.v1.ValidityR\x03own\"\x8c\x02\n" +
+	"\x03own\x18\x02 \x03(\v2\x15.exchange.v1.ValidityR\x03own\"\xc5\x02\n" +
 	"\aPartner\x12(\n" +
 	"\x0fadministrations\x18\x01 \x03(\tR\x0fadministrations\x12\x10\n" +
 	"\x03uri\x18\x02 \x01(\tR\x03uri\x12\x18\n" +
@@ -12760,22 +13821,124 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x06oldest\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x06oldest\x125\n" +
 	"\n" +
 	"validities\x18\b \x03(\v2\x15.exchange.v1.ValidityR\n" +
-	"validities\"\x87\x01\n" +
+	"validities\x127\n" +
+	"\n" +
+	"delivering\x18\t \x03(\v2\x17.exchange.v1.DeliveringR\n" +
+	"delivering\"\xc2\x01\n" +
+	"\n" +
+	"Delivering\x12\x18\n" +
+	"\apartner\x18\x01 \x01(\tR\apartner\x12\x18\n" +
+	"\abreaker\x18\x02 \x01(\tR\abreaker\x120\n" +
+	"\x05until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x1a\n" +
+	"\bfailures\x18\x04 \x01(\x05R\bfailures\x12\x1a\n" +
+	"\bunderway\x18\x05 \x01(\x05R\bunderway\x12\x16\n" +
+	"\x06window\x18\x06 \x01(\x05R\x06window\"\x87\x01\n" +
 	"\bValidity\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x120\n" +
 	"\x05until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x1b\n" +
 	"\tdays_left\x18\x04 \x01(\x05R\bdaysLeft\"\x13\n" +
-	"\x11ListQueuesRequest\"@\n" +
+	"\x11ListQueuesRequest\"y\n" +
 	"\x12ListQueuesResponse\x12*\n" +
-	"\x06queues\x18\x01 \x03(\v2\x12.exchange.v1.QueueR\x06queues\"\xaf\x01\n" +
+	"\x06queues\x18\x01 \x03(\v2\x12.exchange.v1.QueueR\x06queues\x127\n" +
+	"\n" +
+	"delivering\x18\x02 \x03(\v2\x17.exchange.v1.DeliveringR\n" +
+	"delivering\"\xaf\x01\n" +
 	"\x05Queue\x12\x18\n" +
 	"\apartner\x18\x01 \x01(\tR\apartner\x12\x14\n" +
 	"\x05route\x18\x02 \x01(\tR\x05route\x12\x14\n" +
 	"\x05state\x18\x03 \x01(\tR\x05state\x12\x1a\n" +
 	"\bmessages\x18\x04 \x01(\x05R\bmessages\x122\n" +
 	"\x06oldest\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x06oldest\x12\x10\n" +
-	"\x03age\x18\x06 \x01(\x03R\x03age\"/\n" +
+	"\x03age\x18\x06 \x01(\x03R\x03age\"\x87\x01\n" +
+	"\x10ListWaitsRequest\x12\x18\n" +
+	"\apartner\x18\x01 \x01(\tR\apartner\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x02 \x01(\tR\tmessageId\x12\x1b\n" +
+	"\tpage_size\x18\x03 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x04 \x01(\tR\tpageToken\"d\n" +
+	"\x11ListWaitsResponse\x12'\n" +
+	"\x05waits\x18\x01 \x03(\v2\x11.exchange.v1.WaitR\x05waits\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xda\x03\n" +
+	"\x04Wait\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x18\n" +
+	"\apartner\x18\x02 \x01(\tR\apartner\x12\x14\n" +
+	"\x05route\x18\x03 \x01(\tR\x05route\x12\x12\n" +
+	"\x04kind\x18\x04 \x01(\tR\x04kind\x12\x14\n" +
+	"\x05state\x18\x05 \x01(\tR\x05state\x12,\n" +
+	"\areasons\x18\x06 \x03(\v2\x12.exchange.v1.FaultR\areasons\x124\n" +
+	"\acreated\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x12E\n" +
+	"\x10expected_arrival\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x0fexpectedArrival\x12=\n" +
+	"\fnext_attempt\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\vnextAttempt\x12;\n" +
+	"\vvalid_until\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"validUntil\x12\x1a\n" +
+	"\battempts\x18\v \x01(\x05R\battempts\x12\x16\n" +
+	"\x06behind\x18\f \x01(\tR\x06behind\"G\n" +
+	"\n" +
+	"TryRequest\x12\x1f\n" +
+	"\vmessage_ids\x18\x01 \x03(\tR\n" +
+	"messageIds\x12\x18\n" +
+	"\apartner\x18\x02 \x01(\tR\apartner\"O\n" +
+	"\vTryResponse\x12\x14\n" +
+	"\x05tried\x18\x01 \x01(\x05R\x05tried\x12*\n" +
+	"\x06faults\x18\x02 \x03(\v2\x12.exchange.v1.FaultR\x06faults\"T\n" +
+	"\x16ListDeadLettersRequest\x12\x1b\n" +
+	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\"t\n" +
+	"\x17ListDeadLettersResponse\x121\n" +
+	"\aletters\x18\x01 \x03(\v2\x17.exchange.v1.DeadLetterR\aletters\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x8e\x04\n" +
+	"\n" +
+	"DeadLetter\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x18\n" +
+	"\apartner\x18\x02 \x01(\tR\apartner\x12\x14\n" +
+	"\x05route\x18\x03 \x01(\tR\x05route\x12\x12\n" +
+	"\x04kind\x18\x04 \x01(\tR\x04kind\x12\x14\n" +
+	"\x05state\x18\x05 \x01(\tR\x05state\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\x124\n" +
+	"\acreated\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x12E\n" +
+	"\x10expected_arrival\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x0fexpectedArrival\x12;\n" +
+	"\vvalid_until\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"validUntil\x12\x1a\n" +
+	"\battempts\x18\n" +
+	" \x01(\x05R\battempts\x12%\n" +
+	"\x0epayload_digest\x18\v \x01(\tR\rpayloadDigest\x12\x18\n" +
+	"\arepairs\x18\f \x01(\tR\arepairs\x12\x1f\n" +
+	"\vrepaired_by\x18\r \x01(\tR\n" +
+	"repairedBy\x127\n" +
+	"\n" +
+	"settlement\x18\x0e \x01(\v2\x17.exchange.v1.SettlementR\n" +
+	"settlement\"\x83\x02\n" +
+	"\n" +
+	"Settlement\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\x12'\n" +
+	"\x0fevidence_digest\x18\x02 \x01(\tR\x0eevidenceDigest\x126\n" +
+	"\bproposed\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\bproposed\x12\x1f\n" +
+	"\vproposed_by\x18\x04 \x01(\tR\n" +
+	"proposedBy\x128\n" +
+	"\tconfirmed\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tconfirmed\x12!\n" +
+	"\fconfirmed_by\x18\x06 \x01(\tR\vconfirmedBy\"L\n" +
+	"\x0eRedriveRequest\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x1b\n" +
+	"\tvalid_for\x18\x02 \x01(\x03R\bvalidFor\".\n" +
+	"\rRepairRequest\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\"o\n" +
+	"\rSettleRequest\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12'\n" +
+	"\x0fevidence_digest\x18\x03 \x01(\tR\x0eevidenceDigest\"b\n" +
+	"\x18ConfirmSettlementRequest\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x12'\n" +
+	"\x0fevidence_digest\x18\x02 \x01(\tR\x0eevidenceDigest\"/\n" +
 	"\x13CheckPartnerRequest\x12\x18\n" +
 	"\apartner\x18\x01 \x01(\tR\apartner\"\x99\x01\n" +
 	"\fPartnerCheck\x12\x12\n" +
@@ -12863,7 +14026,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"recognised\x18\t \x01(\x03R\n" +
 	"recognised\x12'\n" +
 	"\x0finspected_again\x18\n" +
-	" \x01(\x03R\x0einspectedAgain*\xd4\x02\n" +
+	" \x01(\x03R\x0einspectedAgain*\x85\x03\n" +
 	"\x05Right\x12\x15\n" +
 	"\x11RIGHT_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
@@ -12887,7 +14050,11 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x0eREAD_OVERRIDES\x10\x14\x12\x11\n" +
 	"\rREAD_COVERAGE\x10\x15\x12\t\n" +
 	"\x05FETCH\x10\x16\x12\x15\n" +
-	"\x11HAND_OVER_NUMBERS\x10\x17*(\n" +
+	"\x11HAND_OVER_NUMBERS\x10\x17\x12\v\n" +
+	"\aREDRIVE\x10(\x12\n" +
+	"\n" +
+	"\x06SETTLE\x10)\x12\x16\n" +
+	"\x12CONFIRM_SETTLEMENT\x10**(\n" +
 	"\x04Duty\x12\x14\n" +
 	"\x10DUTY_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
@@ -13007,7 +14174,16 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x04List\x12$.exchange.v1.ListNumberBlocksRequest\x1a%.exchange.v1.ListNumberBlocksResponse\"!\xf0\xbb\x18\x17\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/checklist-numbers\x12w\n" +
 	"\x04Uses\x12\".exchange.v1.ListNumberUsesRequest\x1a#.exchange.v1.ListNumberUsesResponse\"&\xf0\xbb\x18\x17\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/checklist-numbers/uses2z\n" +
 	"\rReportService\x12i\n" +
-	"\bCoverage\x12\x1c.exchange.v1.CoverageRequest\x1a\x1d.exchange.v1.CoverageResponse\" \xf0\xbb\x18\x15\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/reports/coverage:J\n" +
+	"\bCoverage\x12\x1c.exchange.v1.CoverageRequest\x1a\x1d.exchange.v1.CoverageResponse\" \xf0\xbb\x18\x15\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/reports/coverage2\x92\x06\n" +
+	"\rOutboxService\x12^\n" +
+	"\x05Waits\x12\x1d.exchange.v1.ListWaitsRequest\x1a\x1e.exchange.v1.ListWaitsResponse\"\x16\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\f\x12\n" +
+	"/v1/outbox\x12W\n" +
+	"\x03Try\x12\x17.exchange.v1.TryRequest\x1a\x18.exchange.v1.TryResponse\"\x1d\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x13:\x01*\"\x0e/v1/outbox:try\x12u\n" +
+	"\vDeadLetters\x12#.exchange.v1.ListDeadLettersRequest\x1a$.exchange.v1.ListDeadLettersResponse\"\x1b\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/outbox:dead\x12o\n" +
+	"\aRedrive\x12\x1b.exchange.v1.RedriveRequest\x1a\x17.exchange.v1.DeadLetter\".\xf0\xbb\x18(\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/outbox/{message_id}:redrive\x12l\n" +
+	"\x06Repair\x12\x1a.exchange.v1.RepairRequest\x1a\x17.exchange.v1.DeadLetter\"-\xf0\xbb\x18(\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/outbox/{message_id}:repair\x12l\n" +
+	"\x06Settle\x12\x1a.exchange.v1.SettleRequest\x1a\x17.exchange.v1.DeadLetter\"-\xf0\xbb\x18)\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/outbox/{message_id}:settle\x12\x83\x01\n" +
+	"\x11ConfirmSettlement\x12%.exchange.v1.ConfirmSettlementRequest\x1a\x17.exchange.v1.DeadLetter\".\xf0\xbb\x18*\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/outbox/{message_id}:confirm:J\n" +
 	"\x05right\x12\x1e.google.protobuf.MethodOptions\x18\xbe\x87\x03 \x01(\x0e2\x12.exchange.v1.RightR\x05rightB4Z2customs.example/gateway/api/exchange/v1;exchangev1b\x06proto3"
 
 var (
@@ -13023,7 +14199,7 @@ func file_exchange_v1_exchange_proto_rawDescGZIP() []byte {
 }
 
 var file_exchange_v1_exchange_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 150)
+var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 164)
 var file_exchange_v1_exchange_proto_goTypes = []any{
 	(Right)(0),                         // 0: exchange.v1.Right
 	(Duty)(0),                          // 1: exchange.v1.Duty
@@ -13159,328 +14335,373 @@ var file_exchange_v1_exchange_proto_goTypes = []any{
 	(*ListPartnersRequest)(nil),        // 131: exchange.v1.ListPartnersRequest
 	(*ListPartnersResponse)(nil),       // 132: exchange.v1.ListPartnersResponse
 	(*Partner)(nil),                    // 133: exchange.v1.Partner
-	(*Validity)(nil),                   // 134: exchange.v1.Validity
-	(*ListQueuesRequest)(nil),          // 135: exchange.v1.ListQueuesRequest
-	(*ListQueuesResponse)(nil),         // 136: exchange.v1.ListQueuesResponse
-	(*Queue)(nil),                      // 137: exchange.v1.Queue
-	(*CheckPartnerRequest)(nil),        // 138: exchange.v1.CheckPartnerRequest
-	(*PartnerCheck)(nil),               // 139: exchange.v1.PartnerCheck
-	(*Loss)(nil),                       // 140: exchange.v1.Loss
-	(*LostValue)(nil),                  // 141: exchange.v1.LostValue
-	(*ElsewhereRequest)(nil),           // 142: exchange.v1.ElsewhereRequest
-	(*ElsewhereResponse)(nil),          // 143: exchange.v1.ElsewhereResponse
-	(*Glimpse)(nil),                    // 144: exchange.v1.Glimpse
-	(*OpenMovementRequest)(nil),        // 145: exchange.v1.OpenMovementRequest
-	(*OverridesRequest)(nil),           // 146: exchange.v1.OverridesRequest
-	(*OverridesResponse)(nil),          // 147: exchange.v1.OverridesResponse
-	(*Override)(nil),                   // 148: exchange.v1.Override
-	(*CoverageRequest)(nil),            // 149: exchange.v1.CoverageRequest
-	(*CoverageResponse)(nil),           // 150: exchange.v1.CoverageResponse
-	(*Coverage)(nil),                   // 151: exchange.v1.Coverage
-	nil,                                // 152: exchange.v1.ExplainResponse.NamespacesEntry
-	nil,                                // 153: exchange.v1.UnreadPlace.NamespacesEntry
-	nil,                                // 154: exchange.v1.Fault.NamespacesEntry
-	nil,                                // 155: exchange.v1.LostValue.NamespacesEntry
-	(*timestamppb.Timestamp)(nil),      // 156: google.protobuf.Timestamp
-	(*descriptorpb.MethodOptions)(nil), // 157: google.protobuf.MethodOptions
+	(*Delivering)(nil),                 // 134: exchange.v1.Delivering
+	(*Validity)(nil),                   // 135: exchange.v1.Validity
+	(*ListQueuesRequest)(nil),          // 136: exchange.v1.ListQueuesRequest
+	(*ListQueuesResponse)(nil),         // 137: exchange.v1.ListQueuesResponse
+	(*Queue)(nil),                      // 138: exchange.v1.Queue
+	(*ListWaitsRequest)(nil),           // 139: exchange.v1.ListWaitsRequest
+	(*ListWaitsResponse)(nil),          // 140: exchange.v1.ListWaitsResponse
+	(*Wait)(nil),                       // 141: exchange.v1.Wait
+	(*TryRequest)(nil),                 // 142: exchange.v1.TryRequest
+	(*TryResponse)(nil),                // 143: exchange.v1.TryResponse
+	(*ListDeadLettersRequest)(nil),     // 144: exchange.v1.ListDeadLettersRequest
+	(*ListDeadLettersResponse)(nil),    // 145: exchange.v1.ListDeadLettersResponse
+	(*DeadLetter)(nil),                 // 146: exchange.v1.DeadLetter
+	(*Settlement)(nil),                 // 147: exchange.v1.Settlement
+	(*RedriveRequest)(nil),             // 148: exchange.v1.RedriveRequest
+	(*RepairRequest)(nil),              // 149: exchange.v1.RepairRequest
+	(*SettleRequest)(nil),              // 150: exchange.v1.SettleRequest
+	(*ConfirmSettlementRequest)(nil),   // 151: exchange.v1.ConfirmSettlementRequest
+	(*CheckPartnerRequest)(nil),        // 152: exchange.v1.CheckPartnerRequest
+	(*PartnerCheck)(nil),               // 153: exchange.v1.PartnerCheck
+	(*Loss)(nil),                       // 154: exchange.v1.Loss
+	(*LostValue)(nil),                  // 155: exchange.v1.LostValue
+	(*ElsewhereRequest)(nil),           // 156: exchange.v1.ElsewhereRequest
+	(*ElsewhereResponse)(nil),          // 157: exchange.v1.ElsewhereResponse
+	(*Glimpse)(nil),                    // 158: exchange.v1.Glimpse
+	(*OpenMovementRequest)(nil),        // 159: exchange.v1.OpenMovementRequest
+	(*OverridesRequest)(nil),           // 160: exchange.v1.OverridesRequest
+	(*OverridesResponse)(nil),          // 161: exchange.v1.OverridesResponse
+	(*Override)(nil),                   // 162: exchange.v1.Override
+	(*CoverageRequest)(nil),            // 163: exchange.v1.CoverageRequest
+	(*CoverageResponse)(nil),           // 164: exchange.v1.CoverageResponse
+	(*Coverage)(nil),                   // 165: exchange.v1.Coverage
+	nil,                                // 166: exchange.v1.ExplainResponse.NamespacesEntry
+	nil,                                // 167: exchange.v1.UnreadPlace.NamespacesEntry
+	nil,                                // 168: exchange.v1.Fault.NamespacesEntry
+	nil,                                // 169: exchange.v1.LostValue.NamespacesEntry
+	(*timestamppb.Timestamp)(nil),      // 170: google.protobuf.Timestamp
+	(*descriptorpb.MethodOptions)(nil), // 171: google.protobuf.MethodOptions
 }
 var file_exchange_v1_exchange_proto_depIdxs = []int32{
-	156, // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	170, // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
 	1,   // 1: exchange.v1.SubmitRequest.duty:type_name -> exchange.v1.Duty
-	156, // 2: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	170, // 2: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
 	1,   // 3: exchange.v1.CheckRequest.duty:type_name -> exchange.v1.Duty
 	54,  // 4: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
-	140, // 5: exchange.v1.CheckResponse.losses:type_name -> exchange.v1.Loss
-	156, // 6: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
+	154, // 5: exchange.v1.CheckResponse.losses:type_name -> exchange.v1.Loss
+	170, // 6: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
 	45,  // 7: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
 	45,  // 8: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
 	44,  // 9: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
 	21,  // 10: exchange.v1.ExplainResponse.unread:type_name -> exchange.v1.UnreadPlace
-	152, // 11: exchange.v1.ExplainResponse.namespaces:type_name -> exchange.v1.ExplainResponse.NamespacesEntry
-	153, // 12: exchange.v1.UnreadPlace.namespaces:type_name -> exchange.v1.UnreadPlace.NamespacesEntry
-	156, // 13: exchange.v1.NumberBlock.handed_over:type_name -> google.protobuf.Timestamp
+	166, // 11: exchange.v1.ExplainResponse.namespaces:type_name -> exchange.v1.ExplainResponse.NamespacesEntry
+	167, // 12: exchange.v1.UnreadPlace.namespaces:type_name -> exchange.v1.UnreadPlace.NamespacesEntry
+	170, // 13: exchange.v1.NumberBlock.handed_over:type_name -> google.protobuf.Timestamp
 	25,  // 14: exchange.v1.ListNumberBlocksResponse.blocks:type_name -> exchange.v1.NumberBlock
 	30,  // 15: exchange.v1.ListNumberUsesResponse.uses:type_name -> exchange.v1.NumberUse
-	156, // 16: exchange.v1.NumberUse.taken:type_name -> google.protobuf.Timestamp
-	156, // 17: exchange.v1.SentMessage.created:type_name -> google.protobuf.Timestamp
+	170, // 16: exchange.v1.NumberUse.taken:type_name -> google.protobuf.Timestamp
+	170, // 17: exchange.v1.SentMessage.created:type_name -> google.protobuf.Timestamp
 	33,  // 18: exchange.v1.SentMessage.receipts:type_name -> exchange.v1.VerifiedReceipt
-	156, // 19: exchange.v1.VerifiedReceipt.verified:type_name -> google.protobuf.Timestamp
+	170, // 19: exchange.v1.VerifiedReceipt.verified:type_name -> google.protobuf.Timestamp
 	53,  // 20: exchange.v1.VerifiedReceipt.statement:type_name -> exchange.v1.SignedStatement
 	36,  // 21: exchange.v1.ListMessagesResponse.messages:type_name -> exchange.v1.MessageRecord
-	156, // 22: exchange.v1.MessageRecord.at:type_name -> google.protobuf.Timestamp
+	170, // 22: exchange.v1.MessageRecord.at:type_name -> google.protobuf.Timestamp
 	2,   // 23: exchange.v1.ListMappingsRequest.kind:type_name -> exchange.v1.MappingKind
 	40,  // 24: exchange.v1.ListMappingsResponse.mappings:type_name -> exchange.v1.Mapping
 	2,   // 25: exchange.v1.Mapping.kind:type_name -> exchange.v1.MappingKind
-	156, // 26: exchange.v1.ListAuditRequest.since:type_name -> google.protobuf.Timestamp
-	156, // 27: exchange.v1.ListAuditRequest.until:type_name -> google.protobuf.Timestamp
+	170, // 26: exchange.v1.ListAuditRequest.since:type_name -> google.protobuf.Timestamp
+	170, // 27: exchange.v1.ListAuditRequest.until:type_name -> google.protobuf.Timestamp
 	43,  // 28: exchange.v1.ListAuditResponse.entries:type_name -> exchange.v1.AuditEntry
-	156, // 29: exchange.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
-	156, // 30: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
-	156, // 31: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
+	170, // 29: exchange.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	170, // 30: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
+	170, // 31: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
 	49,  // 32: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
 	54,  // 33: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
 	49,  // 34: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
 	51,  // 35: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
 	48,  // 36: exchange.v1.Submission.judgements:type_name -> exchange.v1.Judgement
 	47,  // 37: exchange.v1.Submission.approval:type_name -> exchange.v1.Approval
-	140, // 38: exchange.v1.Submission.losses:type_name -> exchange.v1.Loss
+	154, // 38: exchange.v1.Submission.losses:type_name -> exchange.v1.Loss
 	46,  // 39: exchange.v1.Submission.rulings:type_name -> exchange.v1.Ruling
 	1,   // 40: exchange.v1.Submission.duty:type_name -> exchange.v1.Duty
 	115, // 41: exchange.v1.Submission.filings:type_name -> exchange.v1.Filing
 	45,  // 42: exchange.v1.Submission.second:type_name -> exchange.v1.Submission
-	156, // 43: exchange.v1.Ruling.at:type_name -> google.protobuf.Timestamp
-	156, // 44: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
-	156, // 45: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
+	170, // 43: exchange.v1.Ruling.at:type_name -> google.protobuf.Timestamp
+	170, // 44: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
+	170, // 45: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
 	54,  // 46: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
-	156, // 47: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
-	156, // 48: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
-	156, // 49: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
+	170, // 47: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
+	170, // 48: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
+	170, // 49: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
 	53,  // 50: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
 	51,  // 51: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
 	50,  // 52: exchange.v1.MessageStatus.changes:type_name -> exchange.v1.Change
 	118, // 53: exchange.v1.MessageStatus.arrival:type_name -> exchange.v1.ToldArrival
-	156, // 54: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
+	170, // 54: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
 	52,  // 55: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
 	54,  // 56: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
-	154, // 57: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
+	168, // 57: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
 	64,  // 58: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
 	3,   // 59: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
 	64,  // 60: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
 	61,  // 61: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
 	49,  // 62: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	156, // 63: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
-	156, // 64: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
+	170, // 63: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
+	170, // 64: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
 	64,  // 65: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
 	61,  // 66: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
 	49,  // 67: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	156, // 68: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
-	156, // 69: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
+	170, // 68: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
+	170, // 69: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
 	54,  // 70: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
 	50,  // 71: exchange.v1.InboxMessage.changes:type_name -> exchange.v1.Change
-	156, // 72: exchange.v1.InboxMessage.acknowledged_at:type_name -> google.protobuf.Timestamp
+	170, // 72: exchange.v1.InboxMessage.acknowledged_at:type_name -> google.protobuf.Timestamp
 	65,  // 73: exchange.v1.InboxMessage.acknowledgements:type_name -> exchange.v1.Acknowledgement
-	156, // 74: exchange.v1.Acknowledgement.at:type_name -> google.protobuf.Timestamp
-	156, // 75: exchange.v1.CreateSubscriptionRequest.since:type_name -> google.protobuf.Timestamp
-	156, // 76: exchange.v1.CreateSubscriptionRequest.until:type_name -> google.protobuf.Timestamp
+	170, // 74: exchange.v1.Acknowledgement.at:type_name -> google.protobuf.Timestamp
+	170, // 75: exchange.v1.CreateSubscriptionRequest.since:type_name -> google.protobuf.Timestamp
+	170, // 76: exchange.v1.CreateSubscriptionRequest.until:type_name -> google.protobuf.Timestamp
 	71,  // 77: exchange.v1.ListSubscriptionsResponse.subscriptions:type_name -> exchange.v1.Subscription
-	156, // 78: exchange.v1.Subscription.since:type_name -> google.protobuf.Timestamp
-	156, // 79: exchange.v1.Subscription.until:type_name -> google.protobuf.Timestamp
-	156, // 80: exchange.v1.Subscription.created:type_name -> google.protobuf.Timestamp
-	156, // 81: exchange.v1.Subscription.fetched:type_name -> google.protobuf.Timestamp
-	156, // 82: exchange.v1.Subscription.ended:type_name -> google.protobuf.Timestamp
+	170, // 78: exchange.v1.Subscription.since:type_name -> google.protobuf.Timestamp
+	170, // 79: exchange.v1.Subscription.until:type_name -> google.protobuf.Timestamp
+	170, // 80: exchange.v1.Subscription.created:type_name -> google.protobuf.Timestamp
+	170, // 81: exchange.v1.Subscription.fetched:type_name -> google.protobuf.Timestamp
+	170, // 82: exchange.v1.Subscription.ended:type_name -> google.protobuf.Timestamp
 	72,  // 83: exchange.v1.Subscription.handouts:type_name -> exchange.v1.Handout
-	156, // 84: exchange.v1.Handout.until:type_name -> google.protobuf.Timestamp
-	156, // 85: exchange.v1.FetchResponse.until:type_name -> google.protobuf.Timestamp
+	170, // 84: exchange.v1.Handout.until:type_name -> google.protobuf.Timestamp
+	170, // 85: exchange.v1.FetchResponse.until:type_name -> google.protobuf.Timestamp
 	75,  // 86: exchange.v1.FetchResponse.messages:type_name -> exchange.v1.FetchedMessage
 	64,  // 87: exchange.v1.FetchedMessage.message:type_name -> exchange.v1.InboxMessage
 	75,  // 88: exchange.v1.AcknowledgeFetchedResponse.messages:type_name -> exchange.v1.FetchedMessage
-	156, // 89: exchange.v1.RenewLeaseResponse.until:type_name -> google.protobuf.Timestamp
+	170, // 89: exchange.v1.RenewLeaseResponse.until:type_name -> google.protobuf.Timestamp
 	53,  // 90: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
 	53,  // 91: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
 	53,  // 92: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
 	89,  // 93: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
-	156, // 94: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
-	156, // 95: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
+	170, // 94: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
+	170, // 95: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
 	54,  // 96: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
-	156, // 97: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
-	156, // 98: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
+	170, // 97: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
+	170, // 98: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
 	92,  // 99: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
-	156, // 100: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
+	170, // 100: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
 	54,  // 101: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
 	107, // 102: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
 	4,   // 103: exchange.v1.ListMovementsRequest.worklist:type_name -> exchange.v1.Worklist
-	156, // 104: exchange.v1.ListMovementsRequest.expected_from:type_name -> google.protobuf.Timestamp
-	156, // 105: exchange.v1.ListMovementsRequest.expected_until:type_name -> google.protobuf.Timestamp
+	170, // 104: exchange.v1.ListMovementsRequest.expected_from:type_name -> google.protobuf.Timestamp
+	170, // 105: exchange.v1.ListMovementsRequest.expected_until:type_name -> google.protobuf.Timestamp
 	107, // 106: exchange.v1.ListMovementsResponse.movements:type_name -> exchange.v1.Movement
 	100, // 107: exchange.v1.TimelineResponse.steps:type_name -> exchange.v1.Step
-	156, // 108: exchange.v1.Step.at:type_name -> google.protobuf.Timestamp
+	170, // 108: exchange.v1.Step.at:type_name -> google.protobuf.Timestamp
 	54,  // 109: exchange.v1.Step.faults:type_name -> exchange.v1.Fault
 	103, // 110: exchange.v1.AnnouncedResponse.documents:type_name -> exchange.v1.AnnouncedDocument
 	104, // 111: exchange.v1.AnnouncedDocument.values:type_name -> exchange.v1.AnnouncedValue
-	156, // 112: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
-	156, // 113: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
+	170, // 112: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
+	170, // 113: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
 	123, // 114: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
 	124, // 115: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
 	126, // 116: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
 	122, // 117: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
 	121, // 118: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
-	156, // 119: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
-	156, // 120: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
+	170, // 119: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
+	170, // 120: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
 	54,  // 121: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
 	119, // 122: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
 	4,   // 123: exchange.v1.Movement.worklist:type_name -> exchange.v1.Worklist
-	156, // 124: exchange.v1.Movement.since:type_name -> google.protobuf.Timestamp
+	170, // 124: exchange.v1.Movement.since:type_name -> google.protobuf.Timestamp
 	117, // 125: exchange.v1.Movement.told:type_name -> exchange.v1.Telling
 	115, // 126: exchange.v1.Movement.filings:type_name -> exchange.v1.Filing
 	108, // 127: exchange.v1.Movement.controls:type_name -> exchange.v1.Control
 	111, // 128: exchange.v1.Movement.transits:type_name -> exchange.v1.MovementTransit
 	114, // 129: exchange.v1.Movement.paper:type_name -> exchange.v1.PaperHandling
-	156, // 130: exchange.v1.Control.at:type_name -> google.protobuf.Timestamp
+	170, // 130: exchange.v1.Control.at:type_name -> google.protobuf.Timestamp
 	110, // 131: exchange.v1.Control.recognition:type_name -> exchange.v1.Recognition
 	109, // 132: exchange.v1.Control.attachments:type_name -> exchange.v1.NamedAttachment
 	112, // 133: exchange.v1.MovementTransit.terminations:type_name -> exchange.v1.TransitTermination
 	126, // 134: exchange.v1.MovementTransit.discrepancies:type_name -> exchange.v1.Discrepancy
-	156, // 135: exchange.v1.TransitTermination.at:type_name -> google.protobuf.Timestamp
-	156, // 136: exchange.v1.PaperHandling.at:type_name -> google.protobuf.Timestamp
-	156, // 137: exchange.v1.Filing.received:type_name -> google.protobuf.Timestamp
+	170, // 135: exchange.v1.TransitTermination.at:type_name -> google.protobuf.Timestamp
+	170, // 136: exchange.v1.PaperHandling.at:type_name -> google.protobuf.Timestamp
+	170, // 137: exchange.v1.Filing.received:type_name -> google.protobuf.Timestamp
 	116, // 138: exchange.v1.Filing.comparison:type_name -> exchange.v1.FilingComparison
 	126, // 139: exchange.v1.FilingComparison.discrepancies:type_name -> exchange.v1.Discrepancy
 	125, // 140: exchange.v1.FilingComparison.not_compared:type_name -> exchange.v1.NotCompared
-	156, // 141: exchange.v1.FilingComparison.at:type_name -> google.protobuf.Timestamp
-	156, // 142: exchange.v1.Telling.at:type_name -> google.protobuf.Timestamp
-	156, // 143: exchange.v1.ToldArrival.at:type_name -> google.protobuf.Timestamp
+	170, // 141: exchange.v1.FilingComparison.at:type_name -> google.protobuf.Timestamp
+	170, // 142: exchange.v1.Telling.at:type_name -> google.protobuf.Timestamp
+	170, // 143: exchange.v1.ToldArrival.at:type_name -> google.protobuf.Timestamp
 	126, // 144: exchange.v1.ToldArrival.discrepancies:type_name -> exchange.v1.Discrepancy
 	120, // 145: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
 	120, // 146: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
-	156, // 147: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
+	170, // 147: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
 	50,  // 148: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
-	156, // 149: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
-	156, // 150: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	170, // 149: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
+	170, // 150: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
 	126, // 151: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
 	126, // 152: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
 	126, // 153: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
 	125, // 154: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
-	156, // 155: exchange.v1.Comparison.arrived:type_name -> google.protobuf.Timestamp
-	156, // 156: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
+	170, // 155: exchange.v1.Comparison.arrived:type_name -> google.protobuf.Timestamp
+	170, // 156: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
 	133, // 157: exchange.v1.ListPartnersResponse.partners:type_name -> exchange.v1.Partner
-	134, // 158: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
-	156, // 159: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
-	134, // 160: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
-	156, // 161: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
-	137, // 162: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
-	156, // 163: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
-	54,  // 164: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
-	5,   // 165: exchange.v1.Loss.reason:type_name -> exchange.v1.LossReason
-	141, // 166: exchange.v1.Loss.places:type_name -> exchange.v1.LostValue
-	155, // 167: exchange.v1.LostValue.namespaces:type_name -> exchange.v1.LostValue.NamespacesEntry
-	144, // 168: exchange.v1.ElsewhereResponse.glimpses:type_name -> exchange.v1.Glimpse
-	156, // 169: exchange.v1.Glimpse.expected_arrival:type_name -> google.protobuf.Timestamp
-	156, // 170: exchange.v1.OverridesResponse.from:type_name -> google.protobuf.Timestamp
-	156, // 171: exchange.v1.OverridesResponse.until:type_name -> google.protobuf.Timestamp
-	148, // 172: exchange.v1.OverridesResponse.overrides:type_name -> exchange.v1.Override
-	156, // 173: exchange.v1.Override.at:type_name -> google.protobuf.Timestamp
-	151, // 174: exchange.v1.CoverageResponse.pairs:type_name -> exchange.v1.Coverage
-	157, // 175: exchange.v1.right:extendee -> google.protobuf.MethodOptions
-	0,   // 176: exchange.v1.right:type_name -> exchange.v1.Right
-	6,   // 177: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
-	8,   // 178: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
-	10,  // 179: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
-	11,  // 180: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
-	7,   // 181: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
-	13,  // 182: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
-	14,  // 183: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
-	16,  // 184: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
-	18,  // 185: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
-	22,  // 186: exchange.v1.SubmissionService.Print:input_type -> exchange.v1.PrintRequest
-	31,  // 187: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
-	12,  // 188: exchange.v1.SubmissionService.Rule:input_type -> exchange.v1.RuleRequest
-	55,  // 189: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
-	57,  // 190: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
-	19,  // 191: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	16,  // 192: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
-	58,  // 193: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
-	59,  // 194: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
-	62,  // 195: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
-	66,  // 196: exchange.v1.SubscriptionService.Create:input_type -> exchange.v1.CreateSubscriptionRequest
-	67,  // 197: exchange.v1.SubscriptionService.Get:input_type -> exchange.v1.GetSubscriptionRequest
-	68,  // 198: exchange.v1.SubscriptionService.List:input_type -> exchange.v1.ListSubscriptionsRequest
-	70,  // 199: exchange.v1.SubscriptionService.End:input_type -> exchange.v1.EndSubscriptionRequest
-	73,  // 200: exchange.v1.SubscriptionService.Fetch:input_type -> exchange.v1.FetchRequest
-	76,  // 201: exchange.v1.SubscriptionService.Acknowledge:input_type -> exchange.v1.AcknowledgeFetchedRequest
-	78,  // 202: exchange.v1.SubscriptionService.Renew:input_type -> exchange.v1.RenewLeaseRequest
-	80,  // 203: exchange.v1.SubscriptionService.Release:input_type -> exchange.v1.ReleaseLeaseRequest
-	34,  // 204: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
-	19,  // 205: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	37,  // 206: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
-	39,  // 207: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
-	41,  // 208: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
-	82,  // 209: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
-	84,  // 210: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
-	127, // 211: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
-	129, // 212: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
-	131, // 213: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
-	135, // 214: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
-	138, // 215: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
-	86,  // 216: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
-	88,  // 217: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
-	90,  // 218: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
-	93,  // 219: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
-	96,  // 220: exchange.v1.MovementService.List:input_type -> exchange.v1.ListMovementsRequest
-	95,  // 221: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
-	98,  // 222: exchange.v1.MovementService.Timeline:input_type -> exchange.v1.TimelineRequest
-	101, // 223: exchange.v1.MovementService.Announced:input_type -> exchange.v1.AnnouncedRequest
-	105, // 224: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
-	106, // 225: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
-	113, // 226: exchange.v1.MovementService.HandleOnPaper:input_type -> exchange.v1.HandleOnPaperRequest
-	142, // 227: exchange.v1.MovementService.Elsewhere:input_type -> exchange.v1.ElsewhereRequest
-	145, // 228: exchange.v1.MovementService.Open:input_type -> exchange.v1.OpenMovementRequest
-	146, // 229: exchange.v1.MovementService.Overrides:input_type -> exchange.v1.OverridesRequest
-	24,  // 230: exchange.v1.NumberService.HandOver:input_type -> exchange.v1.HandOverNumbersRequest
-	26,  // 231: exchange.v1.NumberService.List:input_type -> exchange.v1.ListNumberBlocksRequest
-	28,  // 232: exchange.v1.NumberService.Uses:input_type -> exchange.v1.ListNumberUsesRequest
-	149, // 233: exchange.v1.ReportService.Coverage:input_type -> exchange.v1.CoverageRequest
-	45,  // 234: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
-	9,   // 235: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
-	45,  // 236: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
-	45,  // 237: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
-	45,  // 238: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
-	45,  // 239: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
-	15,  // 240: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
-	17,  // 241: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
-	20,  // 242: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
-	23,  // 243: exchange.v1.SubmissionService.Print:output_type -> exchange.v1.PrintedPage
-	32,  // 244: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
-	45,  // 245: exchange.v1.SubmissionService.Rule:output_type -> exchange.v1.Submission
-	56,  // 246: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
-	64,  // 247: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
-	20,  // 248: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
-	64,  // 249: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
-	64,  // 250: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
-	60,  // 251: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
-	63,  // 252: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
-	71,  // 253: exchange.v1.SubscriptionService.Create:output_type -> exchange.v1.Subscription
-	71,  // 254: exchange.v1.SubscriptionService.Get:output_type -> exchange.v1.Subscription
-	69,  // 255: exchange.v1.SubscriptionService.List:output_type -> exchange.v1.ListSubscriptionsResponse
-	71,  // 256: exchange.v1.SubscriptionService.End:output_type -> exchange.v1.Subscription
-	74,  // 257: exchange.v1.SubscriptionService.Fetch:output_type -> exchange.v1.FetchResponse
-	77,  // 258: exchange.v1.SubscriptionService.Acknowledge:output_type -> exchange.v1.AcknowledgeFetchedResponse
-	79,  // 259: exchange.v1.SubscriptionService.Renew:output_type -> exchange.v1.RenewLeaseResponse
-	81,  // 260: exchange.v1.SubscriptionService.Release:output_type -> exchange.v1.ReleaseLeaseResponse
-	35,  // 261: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
-	20,  // 262: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
-	38,  // 263: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
-	40,  // 264: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
-	42,  // 265: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
-	83,  // 266: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
-	85,  // 267: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
-	128, // 268: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
-	130, // 269: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
-	132, // 270: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
-	136, // 271: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
-	139, // 272: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
-	87,  // 273: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
-	89,  // 274: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
-	91,  // 275: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
-	94,  // 276: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
-	97,  // 277: exchange.v1.MovementService.List:output_type -> exchange.v1.ListMovementsResponse
-	107, // 278: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
-	99,  // 279: exchange.v1.MovementService.Timeline:output_type -> exchange.v1.TimelineResponse
-	102, // 280: exchange.v1.MovementService.Announced:output_type -> exchange.v1.AnnouncedResponse
-	107, // 281: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
-	107, // 282: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
-	107, // 283: exchange.v1.MovementService.HandleOnPaper:output_type -> exchange.v1.Movement
-	143, // 284: exchange.v1.MovementService.Elsewhere:output_type -> exchange.v1.ElsewhereResponse
-	107, // 285: exchange.v1.MovementService.Open:output_type -> exchange.v1.Movement
-	147, // 286: exchange.v1.MovementService.Overrides:output_type -> exchange.v1.OverridesResponse
-	25,  // 287: exchange.v1.NumberService.HandOver:output_type -> exchange.v1.NumberBlock
-	27,  // 288: exchange.v1.NumberService.List:output_type -> exchange.v1.ListNumberBlocksResponse
-	29,  // 289: exchange.v1.NumberService.Uses:output_type -> exchange.v1.ListNumberUsesResponse
-	150, // 290: exchange.v1.ReportService.Coverage:output_type -> exchange.v1.CoverageResponse
-	234, // [234:291] is the sub-list for method output_type
-	177, // [177:234] is the sub-list for method input_type
-	176, // [176:177] is the sub-list for extension type_name
-	175, // [175:176] is the sub-list for extension extendee
-	0,   // [0:175] is the sub-list for field type_name
+	135, // 158: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
+	170, // 159: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
+	135, // 160: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
+	134, // 161: exchange.v1.Partner.delivering:type_name -> exchange.v1.Delivering
+	170, // 162: exchange.v1.Delivering.until:type_name -> google.protobuf.Timestamp
+	170, // 163: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
+	138, // 164: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
+	134, // 165: exchange.v1.ListQueuesResponse.delivering:type_name -> exchange.v1.Delivering
+	170, // 166: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
+	141, // 167: exchange.v1.ListWaitsResponse.waits:type_name -> exchange.v1.Wait
+	54,  // 168: exchange.v1.Wait.reasons:type_name -> exchange.v1.Fault
+	170, // 169: exchange.v1.Wait.created:type_name -> google.protobuf.Timestamp
+	170, // 170: exchange.v1.Wait.expected_arrival:type_name -> google.protobuf.Timestamp
+	170, // 171: exchange.v1.Wait.next_attempt:type_name -> google.protobuf.Timestamp
+	170, // 172: exchange.v1.Wait.valid_until:type_name -> google.protobuf.Timestamp
+	54,  // 173: exchange.v1.TryResponse.faults:type_name -> exchange.v1.Fault
+	146, // 174: exchange.v1.ListDeadLettersResponse.letters:type_name -> exchange.v1.DeadLetter
+	170, // 175: exchange.v1.DeadLetter.created:type_name -> google.protobuf.Timestamp
+	170, // 176: exchange.v1.DeadLetter.expected_arrival:type_name -> google.protobuf.Timestamp
+	170, // 177: exchange.v1.DeadLetter.valid_until:type_name -> google.protobuf.Timestamp
+	147, // 178: exchange.v1.DeadLetter.settlement:type_name -> exchange.v1.Settlement
+	170, // 179: exchange.v1.Settlement.proposed:type_name -> google.protobuf.Timestamp
+	170, // 180: exchange.v1.Settlement.confirmed:type_name -> google.protobuf.Timestamp
+	54,  // 181: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
+	5,   // 182: exchange.v1.Loss.reason:type_name -> exchange.v1.LossReason
+	155, // 183: exchange.v1.Loss.places:type_name -> exchange.v1.LostValue
+	169, // 184: exchange.v1.LostValue.namespaces:type_name -> exchange.v1.LostValue.NamespacesEntry
+	158, // 185: exchange.v1.ElsewhereResponse.glimpses:type_name -> exchange.v1.Glimpse
+	170, // 186: exchange.v1.Glimpse.expected_arrival:type_name -> google.protobuf.Timestamp
+	170, // 187: exchange.v1.OverridesResponse.from:type_name -> google.protobuf.Timestamp
+	170, // 188: exchange.v1.OverridesResponse.until:type_name -> google.protobuf.Timestamp
+	162, // 189: exchange.v1.OverridesResponse.overrides:type_name -> exchange.v1.Override
+	170, // 190: exchange.v1.Override.at:type_name -> google.protobuf.Timestamp
+	165, // 191: exchange.v1.CoverageResponse.pairs:type_name -> exchange.v1.Coverage
+	171, // 192: exchange.v1.right:extendee -> google.protobuf.MethodOptions
+	0,   // 193: exchange.v1.right:type_name -> exchange.v1.Right
+	6,   // 194: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
+	8,   // 195: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
+	10,  // 196: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
+	11,  // 197: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
+	7,   // 198: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
+	13,  // 199: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
+	14,  // 200: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
+	16,  // 201: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
+	18,  // 202: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
+	22,  // 203: exchange.v1.SubmissionService.Print:input_type -> exchange.v1.PrintRequest
+	31,  // 204: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
+	12,  // 205: exchange.v1.SubmissionService.Rule:input_type -> exchange.v1.RuleRequest
+	55,  // 206: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
+	57,  // 207: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
+	19,  // 208: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	16,  // 209: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
+	58,  // 210: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
+	59,  // 211: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
+	62,  // 212: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
+	66,  // 213: exchange.v1.SubscriptionService.Create:input_type -> exchange.v1.CreateSubscriptionRequest
+	67,  // 214: exchange.v1.SubscriptionService.Get:input_type -> exchange.v1.GetSubscriptionRequest
+	68,  // 215: exchange.v1.SubscriptionService.List:input_type -> exchange.v1.ListSubscriptionsRequest
+	70,  // 216: exchange.v1.SubscriptionService.End:input_type -> exchange.v1.EndSubscriptionRequest
+	73,  // 217: exchange.v1.SubscriptionService.Fetch:input_type -> exchange.v1.FetchRequest
+	76,  // 218: exchange.v1.SubscriptionService.Acknowledge:input_type -> exchange.v1.AcknowledgeFetchedRequest
+	78,  // 219: exchange.v1.SubscriptionService.Renew:input_type -> exchange.v1.RenewLeaseRequest
+	80,  // 220: exchange.v1.SubscriptionService.Release:input_type -> exchange.v1.ReleaseLeaseRequest
+	34,  // 221: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
+	19,  // 222: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	37,  // 223: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
+	39,  // 224: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
+	41,  // 225: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
+	82,  // 226: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
+	84,  // 227: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
+	127, // 228: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
+	129, // 229: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
+	131, // 230: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
+	136, // 231: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
+	152, // 232: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
+	86,  // 233: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
+	88,  // 234: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
+	90,  // 235: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
+	93,  // 236: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
+	96,  // 237: exchange.v1.MovementService.List:input_type -> exchange.v1.ListMovementsRequest
+	95,  // 238: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
+	98,  // 239: exchange.v1.MovementService.Timeline:input_type -> exchange.v1.TimelineRequest
+	101, // 240: exchange.v1.MovementService.Announced:input_type -> exchange.v1.AnnouncedRequest
+	105, // 241: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
+	106, // 242: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
+	113, // 243: exchange.v1.MovementService.HandleOnPaper:input_type -> exchange.v1.HandleOnPaperRequest
+	156, // 244: exchange.v1.MovementService.Elsewhere:input_type -> exchange.v1.ElsewhereRequest
+	159, // 245: exchange.v1.MovementService.Open:input_type -> exchange.v1.OpenMovementRequest
+	160, // 246: exchange.v1.MovementService.Overrides:input_type -> exchange.v1.OverridesRequest
+	24,  // 247: exchange.v1.NumberService.HandOver:input_type -> exchange.v1.HandOverNumbersRequest
+	26,  // 248: exchange.v1.NumberService.List:input_type -> exchange.v1.ListNumberBlocksRequest
+	28,  // 249: exchange.v1.NumberService.Uses:input_type -> exchange.v1.ListNumberUsesRequest
+	163, // 250: exchange.v1.ReportService.Coverage:input_type -> exchange.v1.CoverageRequest
+	139, // 251: exchange.v1.OutboxService.Waits:input_type -> exchange.v1.ListWaitsRequest
+	142, // 252: exchange.v1.OutboxService.Try:input_type -> exchange.v1.TryRequest
+	144, // 253: exchange.v1.OutboxService.DeadLetters:input_type -> exchange.v1.ListDeadLettersRequest
+	148, // 254: exchange.v1.OutboxService.Redrive:input_type -> exchange.v1.RedriveRequest
+	149, // 255: exchange.v1.OutboxService.Repair:input_type -> exchange.v1.RepairRequest
+	150, // 256: exchange.v1.OutboxService.Settle:input_type -> exchange.v1.SettleRequest
+	151, // 257: exchange.v1.OutboxService.ConfirmSettlement:input_type -> exchange.v1.ConfirmSettlementRequest
+	45,  // 258: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
+	9,   // 259: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
+	45,  // 260: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
+	45,  // 261: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
+	45,  // 262: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
+	45,  // 263: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
+	15,  // 264: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
+	17,  // 265: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
+	20,  // 266: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
+	23,  // 267: exchange.v1.SubmissionService.Print:output_type -> exchange.v1.PrintedPage
+	32,  // 268: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
+	45,  // 269: exchange.v1.SubmissionService.Rule:output_type -> exchange.v1.Submission
+	56,  // 270: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
+	64,  // 271: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
+	20,  // 272: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
+	64,  // 273: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
+	64,  // 274: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
+	60,  // 275: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
+	63,  // 276: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
+	71,  // 277: exchange.v1.SubscriptionService.Create:output_type -> exchange.v1.Subscription
+	71,  // 278: exchange.v1.SubscriptionService.Get:output_type -> exchange.v1.Subscription
+	69,  // 279: exchange.v1.SubscriptionService.List:output_type -> exchange.v1.ListSubscriptionsResponse
+	71,  // 280: exchange.v1.SubscriptionService.End:output_type -> exchange.v1.Subscription
+	74,  // 281: exchange.v1.SubscriptionService.Fetch:output_type -> exchange.v1.FetchResponse
+	77,  // 282: exchange.v1.SubscriptionService.Acknowledge:output_type -> exchange.v1.AcknowledgeFetchedResponse
+	79,  // 283: exchange.v1.SubscriptionService.Renew:output_type -> exchange.v1.RenewLeaseResponse
+	81,  // 284: exchange.v1.SubscriptionService.Release:output_type -> exchange.v1.ReleaseLeaseResponse
+	35,  // 285: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
+	20,  // 286: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
+	38,  // 287: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
+	40,  // 288: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
+	42,  // 289: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
+	83,  // 290: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
+	85,  // 291: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
+	128, // 292: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
+	130, // 293: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
+	132, // 294: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
+	137, // 295: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
+	153, // 296: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
+	87,  // 297: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
+	89,  // 298: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
+	91,  // 299: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
+	94,  // 300: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
+	97,  // 301: exchange.v1.MovementService.List:output_type -> exchange.v1.ListMovementsResponse
+	107, // 302: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
+	99,  // 303: exchange.v1.MovementService.Timeline:output_type -> exchange.v1.TimelineResponse
+	102, // 304: exchange.v1.MovementService.Announced:output_type -> exchange.v1.AnnouncedResponse
+	107, // 305: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
+	107, // 306: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
+	107, // 307: exchange.v1.MovementService.HandleOnPaper:output_type -> exchange.v1.Movement
+	157, // 308: exchange.v1.MovementService.Elsewhere:output_type -> exchange.v1.ElsewhereResponse
+	107, // 309: exchange.v1.MovementService.Open:output_type -> exchange.v1.Movement
+	161, // 310: exchange.v1.MovementService.Overrides:output_type -> exchange.v1.OverridesResponse
+	25,  // 311: exchange.v1.NumberService.HandOver:output_type -> exchange.v1.NumberBlock
+	27,  // 312: exchange.v1.NumberService.List:output_type -> exchange.v1.ListNumberBlocksResponse
+	29,  // 313: exchange.v1.NumberService.Uses:output_type -> exchange.v1.ListNumberUsesResponse
+	164, // 314: exchange.v1.ReportService.Coverage:output_type -> exchange.v1.CoverageResponse
+	140, // 315: exchange.v1.OutboxService.Waits:output_type -> exchange.v1.ListWaitsResponse
+	143, // 316: exchange.v1.OutboxService.Try:output_type -> exchange.v1.TryResponse
+	145, // 317: exchange.v1.OutboxService.DeadLetters:output_type -> exchange.v1.ListDeadLettersResponse
+	146, // 318: exchange.v1.OutboxService.Redrive:output_type -> exchange.v1.DeadLetter
+	146, // 319: exchange.v1.OutboxService.Repair:output_type -> exchange.v1.DeadLetter
+	146, // 320: exchange.v1.OutboxService.Settle:output_type -> exchange.v1.DeadLetter
+	146, // 321: exchange.v1.OutboxService.ConfirmSettlement:output_type -> exchange.v1.DeadLetter
+	258, // [258:322] is the sub-list for method output_type
+	194, // [194:258] is the sub-list for method input_type
+	193, // [193:194] is the sub-list for extension type_name
+	192, // [192:193] is the sub-list for extension extendee
+	0,   // [0:192] is the sub-list for field type_name
 }
 
 func init() { file_exchange_v1_exchange_proto_init() }
@@ -13494,9 +14715,9 @@ func file_exchange_v1_exchange_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_exchange_v1_exchange_proto_rawDesc), len(file_exchange_v1_exchange_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   150,
+			NumMessages:   164,
 			NumExtensions: 1,
-			NumServices:   12,
+			NumServices:   13,
 		},
 		GoTypes:           file_exchange_v1_exchange_proto_goTypes,
 		DependencyIndexes: file_exchange_v1_exchange_proto_depIdxs,
