@@ -404,4 +404,5 @@ const (
 	RepairHandedOver   Code = "REPAIR_HANDED_OVER"
 	RepairContent      Code = "REPAIR_CONTENT"
 	BalanceSettled     Code = "BALANCE_SETTLED"
+	RepairChange       Code = "REPAIR_CHANGE"
 )

@@ -543,7 +543,7 @@ func (g *Gateway) madeAgain(ctx context.Context, m store.Message) (*Output, *bud
 	if err != nil {
 		return nil, nil
 	}
-	messages = slices.DeleteFunc(messages, func(o store.Message) bool { return o.Version != m.Version || o.Kind != m.Kind })
+	messages = slots(slices.DeleteFunc(messages, func(o store.Message) bool { return o.Version != m.Version || o.Kind != m.Kind }), m.ID)
 	t, room, err := g.translateAgain(ctx, messages, "", func(size int) (*budget.Lease, error) { return g.ownRoom(ctx, size) })
 	if err != nil {
 		return nil, nil

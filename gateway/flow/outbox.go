@@ -258,11 +258,15 @@ func (g *Gateway) deadLetter(ctx context.Context, m store.Message) (DeadLetter, 
 func (g *Gateway) dead(ctx context.Context, tx *store.Tx, id gateway.MessageID) (store.Message, error) {
 	m, err := tx.Message(ctx, id)
 	if err == nil && m.State != gateway.Dead {
-		f := fault(gateway.NotDead, string(m.ID), "")
-		f.Found = gateway.Say(stateWord(string(m.State)))
-		err = gateway.Faults{f}
+		err = gateway.Faults{notDead(m)}
 	}
 	return m, err
+}
+
+func notDead(m store.Message) gateway.Fault {
+	f := fault(gateway.NotDead, string(m.ID), "")
+	f.Found = gateway.Say(stateWord(string(m.State)))
+	return f
 }
 
 // neverHandedOver reports whether the partner cannot have a dead letter.

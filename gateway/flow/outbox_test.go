@@ -365,3 +365,193 @@ func TestASettlementIsForgottenWhenItIsSentAgain(t *testing.T) {
 		t.Errorf("confirmed: %v", err)
 	}
 }
+
+// TestRepairMakesAnewWhatThePartnerNeverHad: the same content under another id, signed by the key that signs now;
+// the movement and the submission know both, and the partner has it once.
+func TestRepairMakesAnewWhatThePartnerNeverHad(t *testing.T) {
+	for _, outcome := range []string{gateway.NeverHandedOver, gateway.OutcomeUnknown} {
+		w := newWorld(t)
+		id := w.notice()
+		w.lapse(id, outcome)
+		old := w.message(id)
+		got, err := w.cn.Repair(t.Context(), anna, id)
+		if err != nil || got.ID == id || got.Repairs != id || got.State != gateway.Queued {
+			t.Fatalf("%s: %s for %q is %s, %v", outcome, got.ID, got.Repairs, got.State, err)
+		}
+		m := w.message(got.ID)
+		if string(m.Payload) != string(old.Payload) || m.CanonicalDigest != old.CanonicalDigest || m.DocumentID != old.DocumentID || !m.Created.Equal(w.clock.Now()) ||
+			m.Whole != old.Whole || m.Chain != old.Chain || m.Part != old.Part || string(m.Header) == string(old.Header) {
+			t.Errorf("%s: it is made of something else", outcome)
+		}
+		for _, again := range []func() error{
+			func() error { _, err := w.cn.Repair(t.Context(), anna, id); return err },
+			func() error { _, err := w.cn.Redrive(t.Context(), anna, id, 0); return err },
+			func() error {
+				_, err := w.cn.Settle(t.Context(), anna, id, "told by telephone", gateway.DigestOf([]byte("a letter")))
+				return err
+			},
+		} {
+			if err := again(); codeOf(err) != gateway.Superseded {
+				t.Errorf("%s, the old one once more: %v", outcome, err)
+			}
+		}
+		w.submit("M2", "mt2401.xml")
+		if s := w.submit("V2", "mt4402.xml"); s.State != gateway.Faulty || !slices.Contains(event.CodesOf(s.Faults), gateway.AlreadyAnnounced) {
+			t.Errorf("%s: announced beside it: %s", outcome, s.State)
+		}
+		w.deliver()
+		if m := w.message(got.ID); m.State != gateway.Accepted {
+			t.Fatalf("%s: it is %s, %s", outcome, m.State, m.LastError)
+		}
+		in, err := w.ru.Store.Read().Inbox(t.Context(), store.InboxFilter{Limit: 10})
+		if err != nil || len(in) != 1 || in[0].ID != got.ID {
+			t.Errorf("%s: Russia has %d, %v", outcome, len(in), err)
+		}
+		if m, receipts, err := w.cn.SentMessage(t.Context(), "0603", "V1", ""); err != nil || m.ID != got.ID || len(receipts) == 0 {
+			t.Errorf("%s: sent was %s, %v", outcome, m.ID, err)
+		}
+		if e, err := w.cn.Explain(t.Context(), post, "V1"); err != nil || e.Message != got.ID || len(e.Origins) == 0 {
+			t.Errorf("%s: explained: %s, %v", outcome, e.Message, err)
+		}
+		said := w.events(w.cn)
+		for _, want := range []string{anna.URI + " message made anew as " + string(got.ID) + " " + string(id), anna.URI + " message made anew for " + string(id) + " " + string(got.ID)} {
+			if !strings.Contains(said, want) {
+				t.Errorf("%s: the trail lacks %q", outcome, want)
+			}
+		}
+		if asked := strings.Contains(said, "partner states that it has not come "+string(id)); asked != (outcome == gateway.OutcomeUnknown) {
+			t.Errorf("%s: the partner was asked: %v", outcome, asked)
+		}
+	}
+}
+
+// TestWhatThePartnerMayHaveIsNotMadeAnew: its signed balance decides, and without one nothing is made.
+func TestWhatThePartnerMayHaveIsNotMadeAnew(t *testing.T) {
+	w := newWorld(t)
+	id := w.notice()
+	w.out.lose = func(int) bool { return true }
+	w.deliver() // it has it
+	w.out.lose = nil
+	w.lapse(id, gateway.OutcomeUnknown)
+	if _, err := w.cn.Repair(t.Context(), anna, id); codeOf(err) != gateway.RepairHandedOver {
+		t.Errorf("what it has: %v", err)
+	}
+	w.out.away = true
+	if _, err := w.cn.Repair(t.Context(), anna, id); codeOf(err) != gateway.BalanceAway {
+		t.Errorf("without its word: %v", err)
+	}
+	w.out.away, w.out.spoilPage = false, func(r *peer.Receipt) { r.Signature = []byte("garbage") }
+	if _, err := w.cn.Repair(t.Context(), anna, id); codeOf(err) != gateway.BalanceAway {
+		t.Errorf("with garbage: %v", err)
+	}
+	if _, err := w.cn.Repair(t.Context(), anna, "nobody"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("nobody's: %v", err)
+	}
+	if n := len(w.dead()); n != 1 {
+		t.Errorf("%d dead letters", n)
+	}
+}
+
+func (w *world) dead() []flow.DeadLetter {
+	w.t.Helper()
+	all, err := w.cn.DeadLetters(w.t.Context(), 0, 10)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return all
+}
+
+// TestARepairDiesAndIsRepaired: each names the one in whose place it stands, and only the last may go.
+func TestARepairDiesAndIsRepaired(t *testing.T) {
+	w := newWorld(t)
+	first := w.notice()
+	w.lapse(first, gateway.NeverHandedOver)
+	second, err := w.cn.Repair(t.Context(), anna, first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.lapse(second.ID, gateway.NeverHandedOver)
+	third, err := w.cn.Repair(t.Context(), anna, second.ID)
+	if err != nil || third.Repairs != second.ID || third.ID == second.ID {
+		t.Fatalf("%s for %s, %v", third.ID, third.Repairs, err)
+	}
+	w.deliver()
+	if m := w.message(third.ID); m.State != gateway.Accepted {
+		t.Errorf("it is %s", m.State)
+	}
+	if e, err := w.cn.Explain(t.Context(), post, "M1"); err != nil || e.Message != third.ID {
+		t.Errorf("explained: %s, %v", e.Message, err)
+	}
+}
+
+// TestContentIsTheSubmitters: what would say something else is not made anew.
+func TestContentIsTheSubmitters(t *testing.T) {
+	w := newWorld(t)
+	id := w.notice()
+	w.lapse(id, gateway.NeverHandedOver)
+	m := w.message(id)
+	m.Canonical = []byte(strings.Replace(string(m.Canonical), "18250.5", "18250.4", 1))
+	if _, err := w.cn.Store.Do(t.Context(), func(tx *store.Tx) error {
+		return errors.Join(tx.PutMessage(m), tx.Audit("test", "changed", "", gateway.Digest{}))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.cn.Repair(t.Context(), anna, id); codeOf(err) != gateway.RepairContent {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestThePartnerIsToldWhatWasSettled: by the next balance, in a signed page, whether it has the message or not;
+// it is shown for a week.
+func TestThePartnerIsToldWhatWasSettled(t *testing.T) {
+	for _, came := range []bool{false, true} {
+		w := newWorld(t)
+		id := w.notice()
+		if came {
+			w.out.lose = func(int) bool { return true }
+			w.deliver()
+			w.out.lose = nil
+		}
+		w.lapse(id, gateway.OutcomeUnknown)
+		evidence := gateway.DigestOf([]byte("a letter"))
+		if _, err := w.cn.Settle(t.Context(), anna, id, "told by telephone", evidence); err != nil {
+			t.Fatal(err)
+		}
+		told := func() (codes []gateway.Code) {
+			t.Helper()
+			if _, err := w.ru.Balance(t.Context(), "CN"); err != nil {
+				t.Fatal(err)
+			}
+			s, err := w.ru.BalanceState(t.Context(), "CN")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, d := range s.Differences {
+				if d.ID == id {
+					codes = append(codes, d.Code)
+				}
+				if d.Code == gateway.BalanceSettled && (d.Theirs.IsZero() || d.Ours.IsZero() == came) {
+					t.Errorf("here %v, there %v", d.Ours, d.Theirs)
+				}
+			}
+			return codes
+		}
+		if codes := told(); slices.Contains(codes, gateway.BalanceSettled) {
+			t.Errorf("what nobody has confirmed is told: %v", codes)
+		}
+		if _, err := w.cn.ConfirmSettlement(t.Context(), boris, id, evidence); err != nil {
+			t.Fatal(err)
+		}
+		w.clock.add(time.Second)
+		for range 2 { // told again in the overlap it is one
+			if codes := told(); !slices.Equal(codes, []gateway.Code{gateway.BalanceSettled}) {
+				t.Errorf("told: %v", codes)
+			}
+			w.clock.add(time.Minute)
+		}
+		w.clock.add(flow.SettledShown)
+		if codes := told(); len(codes) != 0 {
+			t.Errorf("after a week: %v", codes)
+		}
+	}
+}

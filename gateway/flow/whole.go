@@ -133,6 +133,9 @@ func lineages(messages []store.Message) (all []*lineage) {
 			continue
 		}
 		l := of[m.Replaces]
+		if m.Repairs != "" {
+			l = of[m.Repairs]
+		}
 		if l == nil {
 			l = new(lineage)
 			all = append(all, l)

@@ -41,7 +41,7 @@ var statusCodes = map[gateway.Code]codes.Code{
 	gateway.NotParked:   codes.FailedPrecondition,
 	gateway.OutboxEnded: codes.FailedPrecondition, gateway.NotDead: codes.FailedPrecondition, gateway.Superseded: codes.FailedPrecondition,
 	gateway.SettlementNone: codes.FailedPrecondition, gateway.SettlementOwn: codes.PermissionDenied,
-	gateway.RepairHandedOver: codes.FailedPrecondition, gateway.RepairContent: codes.FailedPrecondition,
+	gateway.RepairHandedOver: codes.FailedPrecondition, gateway.RepairContent: codes.FailedPrecondition, gateway.RepairChange: codes.FailedPrecondition,
 	gateway.TraceDiffers: codes.FailedPrecondition, gateway.ReadAgainDiffers: codes.FailedPrecondition,
 	gateway.TableMissing:  codes.FailedPrecondition,
 	gateway.ConfigMissing: codes.FailedPrecondition, gateway.ConfigFileMissing: codes.FailedPrecondition,

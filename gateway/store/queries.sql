@@ -296,7 +296,7 @@ WHERE m.id_key = $1;
 -- name: Messages :many
 SELECT sqlc.embed(m), sqlc.embed(d), r.statement AS receipt FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 LEFT JOIN receipt AS r ON r.id_key = m.id_key AND r.number = (SELECT l.number FROM receipt AS l WHERE l.id_key = m.id_key ORDER BY l.verdict = 'RCV', l.number LIMIT 1)
-WHERE m.whole_key = $1 ORDER BY m.version, m.part, m.id_key;
+WHERE m.whole_key = $1 ORDER BY m.version, m.part, m.created, m.id_key;
 
 -- name: MessageByDocument :one
 -- The last one, where a document was taken back and sent anew.

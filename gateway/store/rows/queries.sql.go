@@ -2424,7 +2424,7 @@ func (q *Queries) MessageByDocument(ctx context.Context, arg MessageByDocumentPa
 const messages = `-- name: Messages :many
 SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed, r.statement AS receipt FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 LEFT JOIN receipt AS r ON r.id_key = m.id_key AND r.number = (SELECT l.number FROM receipt AS l WHERE l.id_key = m.id_key ORDER BY l.verdict = 'RCV', l.number LIMIT 1)
-WHERE m.whole_key = $1 ORDER BY m.version, m.part, m.id_key
+WHERE m.whole_key = $1 ORDER BY m.version, m.part, m.created, m.id_key
 `
 
 type MessagesRow struct {
