@@ -67,6 +67,7 @@ var configKeys = []configKey{
 	{"partners[].mode", "", "push", "pull", "How it gets what is for it: push, and this gateway calls it, or pull, and it fetches: nobody calls it."},
 	{"partners[].receipts", "", "signed", "plain", "By what one that fetches may acknowledge: signed receipts alone, or plain ones too, outside the promise."},
 	{"partners[].fetch", "", "never: it hands over", "2s", "How often this gateway fetches what the partner has for it, 100ms to 1h, where the partner's record of it says pull."},
+	{"partners[].in_flight", "", "8", "16", "How many messages travel to each administration that it speaks for at once, 1 to 64. After five failures of the link, one behind the other, none does for a minute, and then one at a time until three have got through."},
 	{"partners[].roots", "file", "", "partners/ru/ca.pem", "The roots that its certificate is judged by: its own CA, nobody else's."},
 	{"partners[].pins[]", "", "", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "SHA-256 of its present public key, and of its next."},
 	{"partners[].crls", "file", "", "partners/ru/crl.pem", "Its revocation list; past its next update the link is closed."},

@@ -69,6 +69,19 @@ func (e *answeredError) Redacted() string {
 	return text
 }
 
+// Refused reports whether an error is the partner's word on this one message: it has looked at
+// it and will not have it. The link is in order, and another message may go through.
+func Refused(err error) bool {
+	if errors.As(err, new(*NotSentError)) {
+		return false
+	}
+	switch status.Code(err) {
+	case codes.InvalidArgument, codes.NotFound, codes.AlreadyExists, codes.FailedPrecondition, codes.Aborted, codes.OutOfRange:
+		return true
+	}
+	return false
+}
+
 // plainCode reports whether what a partner gives for a code is one by its form.
 func plainCode(code string) bool {
 	return code != "" && len(code) <= 40 && strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == ""

@@ -70,7 +70,7 @@ func (s *Server) rest() (http.Handler, func(), error) {
 			return "accept-language", http.CanonicalHeaderKey(key) == "Accept-Language"
 		}))
 	for _, register := range []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error{
-		exchangev1.RegisterSubmissionServiceHandler, exchangev1.RegisterInboxServiceHandler, exchangev1.RegisterSubscriptionServiceHandler, exchangev1.RegisterMovementServiceHandler, exchangev1.RegisterReportServiceHandler, exchangev1.RegisterNumberServiceHandler, exchangev1.RegisterAttachmentServiceHandler,
+		exchangev1.RegisterSubmissionServiceHandler, exchangev1.RegisterInboxServiceHandler, exchangev1.RegisterSubscriptionServiceHandler, exchangev1.RegisterMovementServiceHandler, exchangev1.RegisterReportServiceHandler, exchangev1.RegisterNumberServiceHandler, exchangev1.RegisterAttachmentServiceHandler, exchangev1.RegisterOutboxServiceHandler,
 		exchangev1.RegisterBalanceServiceHandler, exchangev1.RegisterPartnerServiceHandler, exchangev1.RegisterMessageServiceHandler,
 		exchangev1.RegisterMappingServiceHandler, exchangev1.RegisterAuditServiceHandler,
 	} {
