@@ -12,7 +12,6 @@ import (
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/event"
 	"customs.example/gateway/peer"
-	"customs.example/gateway/release"
 	"customs.example/gateway/store"
 )
 
@@ -53,27 +52,18 @@ func (f Fetching) denies(at namedAttachment, kept int, size int64) gateway.Code 
 	switch {
 	case !slices.Contains(f.Kinds, at.GetKind()):
 		return gateway.AttachmentDenied
-	case at.GetSize() > uint64(f.Each):
+	case at.size() > f.Each:
 		return gateway.AttachmentTooLarge
-	case kept >= MaxKept || size+int64(at.GetSize()) > f.Total:
+	case kept >= MaxKept || size+at.size() > f.Total:
 		return gateway.AttachmentsTooLarge
 	}
 	return ""
 }
 
-// everyKind are the attachments of a partner's document, of whatever kind.
-func everyKind(d *customsv1.Document) []namedAttachment {
-	rt := release.Route{Attachments: new(release.Attachments)}
-	for _, at := range release.AttachmentsOf(d) {
-		rt.Attachments.Kinds = append(rt.Attachments.Kinds, at.GetKind())
-	}
-	return releasedOf(&rt, d)
-}
-
 // awaitAttachments notes what an accepted message of a partner's names, and has it fetched as far as the
 // configuration takes it.
 func (g *Gateway) awaitAttachments(ctx context.Context, tx *store.Tx, in store.Inbound, doc *customsv1.Document) error {
-	for _, at := range everyKind(doc) {
+	for _, at := range namedIn(doc, func(string) bool { return true }) {
 		kept, size, err := tx.AttachmentsKept(ctx, store.DoorPeer, string(in.Sender), true, MaxKept)
 		if err != nil {
 			return err
@@ -87,7 +77,7 @@ func (g *Gateway) awaitAttachments(ctx context.Context, tx *store.Tx, in store.I
 			kept, size = kept-1, size-a.Size
 		} else {
 			a = store.Attachment{
-				Door: store.DoorPeer, Party: string(in.Sender), Digest: at.digest, MediaType: at.GetMediaType(), Size: int64(min(at.GetSize(), 1<<62)),
+				Door: store.DoorPeer, Party: string(in.Sender), Digest: at.digest, MediaType: at.GetMediaType(), Size: at.size(),
 				State: store.AttachmentComing, Created: tx.Now(), Changed: tx.Now(),
 			}
 		}

@@ -143,7 +143,7 @@ func (s *Server) getBytes(w http.ResponseWriter, r *http.Request, conn *grpc.Cli
 		return
 	}
 	part, err := stream.Recv()
-	if errors.Is(err, io.EOF) {
+	if errors.Is(err, io.EOF) || status.Code(err) == codes.OutOfRange {
 		writeProblem(w, http.StatusRequestedRangeNotSatisfiable, "there is nothing behind the last byte", nil)
 		return
 	}

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	"customs.example/gateway"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
 )
 
@@ -42,12 +43,22 @@ func problem(w http.ResponseWriter, st *status.Status) {
 			}
 		}
 	}
-	code := runtime.HTTPStatusFromCode(st.Code())
+	code := httpStatus(st)
 	detail := st.Message()
 	if st.Code() == codes.Unimplemented && detail == "" {
 		detail = http.StatusText(code)
 	}
 	writeProblem(w, code, detail, faults)
+}
+
+// httpStatus is what a status is by REST.
+func httpStatus(st *status.Status) int {
+	for _, d := range st.Details() {
+		if f, ok := d.(*exchangev1.Fault); ok && f.Code == string(gateway.AttachmentGone) {
+			return http.StatusGone
+		}
+	}
+	return runtime.HTTPStatusFromCode(st.Code())
 }
 
 func writeProblem(w http.ResponseWriter, code int, detail string, faults []json.RawMessage) {
