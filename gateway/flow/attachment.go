@@ -589,10 +589,20 @@ func (g *Gateway) statusOf(u store.AttachmentUse, a store.Attachment) Attachment
 	}
 	if code != "" {
 		f := fault(code, u.Digest.String(), "")
-		if code == gateway.AttachmentTooLarge || code == gateway.AttachmentDiffers || code == gateway.AttachmentsTooLarge {
-			f.Value = strconv.FormatInt(u.Size, 10)
+		terms := g.Fetching[gateway.Administration(u.Party)]
+		bytes := func(value, expected int64) {
+			f.Value, f.Expected = strconv.FormatInt(value, 10), gateway.Term(strconv.FormatInt(expected, 10))
 		}
-		if code == gateway.AttachmentGone { // at the partner's: its rule is not ours
+		switch code {
+		case gateway.AttachmentTooLarge:
+			bytes(u.Size, terms.Each)
+		case gateway.AttachmentsFull:
+			bytes(u.Size, terms.Total)
+		case gateway.AttachmentDiffers: // what another message of its sender's says of the same bytes
+			f.Value, f.Expected = fmt.Sprintf("%d, %s", u.Size, u.MediaType), gateway.Term(fmt.Sprintf("%d, %s", a.Size, a.MediaType))
+		case gateway.AttachmentType:
+			f.Value = u.MediaType
+		case gateway.AttachmentGone: // at the partner's: its rule is not ours
 			f.Expected = gateway.Term(u.Party)
 		}
 		s.Fault = &f

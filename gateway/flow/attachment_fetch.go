@@ -55,7 +55,7 @@ func (f Fetching) denies(at namedAttachment, kept int, size int64) gateway.Code 
 	case at.size() > f.Each:
 		return gateway.AttachmentTooLarge
 	case kept >= MaxKept || size+at.size() > f.Total:
-		return gateway.AttachmentsTooLarge
+		return gateway.AttachmentsFull
 	}
 	return ""
 }
@@ -288,7 +288,7 @@ func (g *Gateway) proveFetched(ctx context.Context, a *store.Attachment) error {
 	case err != nil:
 		return err
 	case digest != a.Digest:
-		return &badAttachment{code: gateway.AttachmentDigest}
+		return &badAttachment{code: gateway.AttachmentOther}
 	case is != a.MediaType:
 		return &badAttachment{code: gateway.AttachmentType}
 	}

@@ -86,6 +86,11 @@ func TestParallelBytesByREST(t *testing.T) {
 	id, named := h.attached(own)
 	scan := "scan of " + id
 	path := "/v1/inbox/" + id + "/attachments/" + named.String()
+	sent := func(to gateway.Administration) string {
+		id, digest := h.named(to)
+		return "/v1/deliveries/" + id + "/attachments/" + digest.String()
+	}
+	toPartner, toOther := sent("RU"), sent("KZ")
 	over, gone := h.attached(own)
 	h.do(func(tx *store.Tx) error {
 		return tx.PutAttachmentUse(store.AttachmentUse{Door: store.DoorPeer, Party: "RU", Message: gateway.MessageID(over), Digest: gone, Until: tx.Now()})
@@ -110,6 +115,10 @@ func TestParallelBytesByREST(t *testing.T) {
 		{"system", path + "?other=KZ", "", http.StatusBadRequest, "", ""},
 		{"system", "/v1/inbox/" + id + "/attachments/x", "", http.StatusNotFound, "", ""},
 		{"system", erased, "", http.StatusGone, "", ""},
+		{"partner", toPartner, "bytes=2-", http.StatusPartialContent, "an", "bytes 2-3/4"},
+		{"partner", toOther, "", http.StatusNotFound, "", ""},
+		{"partner", "/v1/deliveries/" + h.fresh() + "/attachments/" + named.String(), "", http.StatusNotFound, "", ""},
+		{"system", toPartner, "", http.StatusForbidden, "", ""},
 		{"post", path, "", http.StatusForbidden, "", ""},
 		{"partner", path, "", http.StatusForbidden, "", ""},
 	} {

@@ -90,9 +90,10 @@ const (
 	deliveries = "/v1/deliveries"
 	openAPI    = "/v1/openapi.json"
 	// uploads is before the digest where the bytes of attachments are put as they are, and received where
-	// they are taken.
-	uploads  = "/v1/attachments/"
-	received = "/v1/inbox/{message_id}/attachments/{sha256}"
+	// they are taken: by the administration's system, and by a partner.
+	uploads   = "/v1/attachments/"
+	received  = "/v1/inbox/{message_id}/attachments/{sha256}"
+	delivered = deliveries + "/{message_id}/attachments/{sha256}"
 )
 
 // path is one that the door knows, with the verb that it takes.
@@ -113,7 +114,7 @@ func pattern(text string) *regexp.Regexp {
 var paths = sync.OnceValue(func() []path {
 	known := []path{
 		{http.MethodPost, regexp.MustCompile("^" + regexp.QuoteMeta(deliveries) + "$"), false}, {http.MethodGet, regexp.MustCompile("^" + regexp.QuoteMeta(openAPI) + "$"), false},
-		{http.MethodGet, pattern(received), true},
+		{http.MethodGet, pattern(received), true}, {http.MethodGet, pattern(delivered), true},
 	}
 	services := exchangev1.File_exchange_v1_exchange_proto.Services()
 	for i := range services.Len() {
