@@ -379,6 +379,33 @@ func (g *Gateway) nameAttachments(ctx context.Context, tx *store.Tx, m store.Mes
 	return nil
 }
 
+// holdAttachments keeps what a held submission names for as long as it may wait, and a day.
+func (g *Gateway) holdAttachments(ctx context.Context, tx *store.Tx, s store.Submission) error {
+	if s.State != gateway.Held || len(s.Canonical) == 0 {
+		return nil
+	}
+	if _, err := document.CompileFor(s.Kind, "attachments"); err != nil {
+		return nil // its kind names none
+	}
+	for _, at := range namedIn(document.Parse(s.Canonical).Document, func(string) bool { return true }) {
+		a, err := tx.Attachment(ctx, store.DoorSubmit, s.Office, at.digest)
+		if store.IgnoreNotFound(err) != nil {
+			return err
+		}
+		until := s.Expires.Add(UnnamedFor)
+		if err != nil || a.State != store.AttachmentHere || !until.After(a.Until) {
+			continue
+		}
+		if a.Until = until; a.Named {
+			a.Rule = unnamedRule
+		}
+		if err := tx.PutAttachment(a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func useOf(a store.Attachment, id gateway.MessageID, at namedAttachment) store.AttachmentUse {
 	return store.AttachmentUse{
 		Door: a.Door, Party: a.Party, Message: id, Digest: at.digest, Number: at.number, Name: at.GetName(), Kind: at.GetKind(), MediaType: at.GetMediaType(), Size: at.size(),

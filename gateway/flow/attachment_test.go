@@ -569,3 +569,39 @@ func TestParallelTwoHandTheSameIn(t *testing.T) {
 		t.Errorf("it was handed in %d times, %v", n, err)
 	}
 }
+
+// TestWhatAHeldDocumentNamesIsKept: a document waits for a supervisor longer than what no submission names is kept. When it is
+// ruled on it goes, with its scan; one that is refused, or not ruled on, keeps nothing.
+func TestWhatAHeldDocumentNamesIsKept(t *testing.T) {
+	for verdict, want := range map[string]gateway.SubmissionState{flow.NoPrice: gateway.Sent, flow.Refuse: gateway.Faulty} {
+		w := newWorld(t)
+		w.clock.add(-time.Hour)
+		content := scan(200)
+		w.handIn(content)
+		w.clock.add(flow.UnnamedFor - time.Hour)
+		text := fmt.Sprintf(`{"envelope": {"documentId": "C-1", "issued": "2026-03-01T02:07:00Z", "function": "ORIGINAL"},
+ "inspectionResult": {"subject": {"id": "B-1"}, "office": {"administration": "CN", "code": "0603"}, "at": "2026-03-01T02:07:00Z", "control": "XRAY", "outcome": "CONFORM",
+  "documents": [{"kind": "380", "id": "INV-1", "name": [{"language": "en", "value": "invoice, unit price USD3.20"}]}],
+  "attachments": [%s]}}`, attached("scan.png", "SCAN", "image/png", len(content), gateway.DigestOf(content)))
+		s, err := w.cn.Submit(t.Context(), post, flow.Submission{MediaType: flow.JSON, Content: []byte(text)})
+		if err != nil || s.State != gateway.Held {
+			t.Fatalf("%s: %v, %v", s.State, s.Faults, err)
+		}
+		w.clock.add(2 * time.Hour)
+		if err := w.cn.EraseAttachments(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		boss := flow.Caller{URI: "customs://CN/office/0603/supervisor/1", Office: "0603"}
+		s, err = w.cn.Rule(t.Context(), boss, "0603", "C-1", flow.Decision{Verdict: verdict, Reason: "looked at the papers"})
+		if err != nil || s.State != want {
+			t.Errorf("%s: %s, %v, %v", verdict, s.State, s.Faults, err)
+		}
+		w.clock.add(flow.RulingTime + flow.UnnamedFor)
+		if err := w.cn.EraseAttachments(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.cn.Upload(t.Context(), post, gateway.DigestOf(content)); (err == nil) != (want == gateway.Sent) {
+			t.Errorf("%s: then %v", verdict, err)
+		}
+	}
+}
