@@ -684,6 +684,6 @@ func (g *Gateway) eraseOne(ctx context.Context, tx *store.Tx, o store.Attachment
 	}
 	until := a.Until
 	a.State, a.Received, a.Until, a.Changed, a.Reason = store.AttachmentErased, 0, time.Time{}, tx.Now(), ""
-	said := fmt.Sprintf("erased by rule %s on %s", a.Rule, until.UTC().Format(time.RFC3339))
-	return errors.Join(tx.DropChunks(a), tx.PutAttachment(a), tx.Audit("gateway", said, attachmentSubject(a), a.Digest))
+	entry := fmt.Sprintf("erased by rule %s on %s", a.Rule, until.UTC().Format(time.RFC3339))
+	return errors.Join(tx.DropChunks(a), tx.PutAttachment(a), tx.Audit("gateway", entry, attachmentSubject(a), a.Digest))
 }

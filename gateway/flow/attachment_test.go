@@ -421,11 +421,24 @@ func TestAConfigurationThatSaysNothingFetchesNothing(t *testing.T) {
 		"nothing":      {flow.Fetching{}, gateway.AttachmentDenied},
 		"another kind": {flow.Fetching{Kinds: []string{"ACT"}, Each: 4 << 20, Total: 4 << 20, Retention: time.Hour}, gateway.AttachmentDenied},
 		"less each":    {flow.Fetching{Kinds: []string{"SCAN"}, Each: 1 << 20, Total: 4 << 20, Retention: time.Hour}, gateway.AttachmentTooLarge},
+		"the second":   {flow.Fetching{Kinds: []string{"SCAN"}, Each: 4 << 20, Total: 2<<20 + 99, Retention: time.Hour}, ""},
 		"less in all":  {flow.Fetching{Kinds: []string{"SCAN"}, Each: 4 << 20, Total: 2<<20 - 1, Retention: time.Hour}, gateway.AttachmentsFull},
 	} {
 		w := newWorld(t)
 		w.ru.Fetching = map[gateway.Administration]flow.Fetching{"CN": c.terms}
 		w.handIn(content)
+		if c.code == "" { // there is room for one of two
+			small := scan(100)
+			w.handIn(small)
+			s := w.inspection("C-2", attached("scan.png", "SCAN", "image/png", len(content), gateway.DigestOf(content)), attached("small.png", "SCAN", "image/png", 100, gateway.DigestOf(small)))
+			w.deliver()
+			w.fetch()
+			all, err := w.ru.AttachmentsReceived(t.Context(), store.Inbound{ID: s.MessageID, Sender: "CN"})
+			if err != nil || len(all) != 2 || all[0].State != flow.AttachmentHere || all[1].State != flow.AttachmentDenied || all[1].Fault.Code != gateway.AttachmentsFull {
+				t.Errorf("%s: %v, %v", name, all, err)
+			}
+			continue
+		}
 		s := w.inspection("C-1", attached("scan.png", "SCAN", "image/png", len(content), gateway.DigestOf(content)))
 		w.deliver()
 		w.fetch()
