@@ -105,6 +105,8 @@ const (
 	AttachmentDigest      Code = "ATTACHMENT_DIGEST"
 	AttachmentType        Code = "ATTACHMENT_TYPE"
 	AttachmentsUnnamed    Code = "ATTACHMENTS_UNNAMED"
+	AttachmentsFull       Code = "ATTACHMENTS_FULL"
+	AttachmentOther       Code = "ATTACHMENT_OTHER"
 	AttachmentGone        Code = "ATTACHMENT_GONE"
 	AttachmentComing      Code = "ATTACHMENT_COMING"
 	AttachmentDenied      Code = "ATTACHMENT_DENIED"

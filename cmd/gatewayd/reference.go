@@ -60,7 +60,7 @@ var configKeys = []configKey{
 	{"partners[].address", "address", "", "gateway.example:8443", "Where it is called; one that only fetches needs none."},
 	{"partners[].administrations[]", "", "", "RU", "For whom it speaks; each administration has one partner."},
 	{"partners[].cap", "", "8MiB", "32MiB", "The largest message that is taken from it, up to 64MiB."},
-	{"partners[].attachments.kinds[]", "", "none: nothing is fetched", "SCAN", "Images and scans that are fetched from it, where its messages name any: codes of the list attachment-kind. Nobody can look for a price in them, or for a person."},
+	{"partners[].attachments.kinds[]", "", "none: nothing is fetched", "SCAN", "Images and scans that are fetched from it, where its messages name any: codes of the list attachment-kind. Nobody can look for a price in them, or for a person. It counts for messages that come from then on."},
 	{"partners[].attachments.each", "", "nothing is fetched", "16MiB", "The largest of them, up to 64MiB; a larger one is not fetched, and that is told."},
 	{"partners[].attachments.total", "", "nothing is fetched", "2048MiB", "How much of all of them is kept at most; what has no room then is not fetched."},
 	{"partners[].attachments.retention", "", "nothing is fetched", "2160h", "How long they are kept; then they are erased, and the audit trail says by which rule."},

@@ -320,6 +320,22 @@ func (h *house) outgoing(of object, state gateway.MessageState) string {
 	return string(id)
 }
 
+// named puts a message to an administration on the record that names an attachment; to none, none.
+func (h *house) named(to gateway.Administration) (id string, digest gateway.Digest) {
+	id, content := h.fresh(), []byte("scan")
+	digest = gateway.DigestOf(content)
+	if to == "" {
+		return id, digest
+	}
+	h.handedIn("0603", content)
+	h.do(func(tx *store.Tx) error {
+		m := store.Message{ID: gateway.MessageID(id), Recipient: to, Route: "cn-" + strings.ToLower(string(to)) + "-inspection", State: gateway.Accepted, Answers: []store.Answer{}}
+		u := store.AttachmentUse{Door: store.DoorSubmit, Party: "0603", Message: m.ID, Digest: digest, Kind: "SCAN", Until: time.Now().Add(time.Hour)}
+		return errors.Join(tx.PutMessage(m), tx.PutAttachmentUse(u))
+	})
+	return id, digest
+}
+
 // subscription puts a subscription of one's own administration, or of another, on the record and returns its
 // name; one that is nobody's is not there. Those before have ended: there is room for so many.
 func (h *house) subscription(of object) string {
@@ -573,16 +589,7 @@ var lines = map[string]line{
 		return &exchangev1.ReadAttachmentRequest{MessageId: id, Sha256: digest.String()}
 	}},
 	"PeerService/Attachment": {ask: func(h *house, of object) proto.Message {
-		id, content := h.fresh(), []byte("scan")
-		digest := gateway.DigestOf(content)
-		if to := (map[object]gateway.Administration{own: "RU", foreign: "KZ"})[of]; to != "" {
-			h.handedIn("0603", content)
-			h.do(func(tx *store.Tx) error {
-				m := store.Message{ID: gateway.MessageID(id), Recipient: to, Route: "cn-" + strings.ToLower(string(to)) + "-inspection", State: gateway.Accepted, Answers: []store.Answer{}}
-				u := store.AttachmentUse{Door: store.DoorSubmit, Party: "0603", Message: m.ID, Digest: digest, Kind: "SCAN", Until: time.Now().Add(time.Hour)}
-				return errors.Join(tx.PutMessage(m), tx.PutAttachmentUse(u))
-			})
-		}
+		id, digest := h.named(map[object]gateway.Administration{own: "RU", foreign: "KZ"}[of])
 		return &exchangev1.PeerAttachmentRequest{MessageId: id, Sha256: digest.String()}
 	}},
 	"NumberService/HandOver": {ask: func(h *house, of object) proto.Message {

@@ -2153,7 +2153,8 @@ type PeerServiceClient interface {
 	// delivered again under the same ids.
 	Balance(ctx context.Context, in *PeerBalanceRequest, opts ...grpc.CallOption) (*PeerBalanceResponse, error)
 	// Attachment hands out the bytes of an attachment that a message to the caller's administration names,
-	// from an offset on. What it has no right to is as unknown as what is not there.
+	// from an offset on. What it has no right to is as unknown as what is not there. By plain HTTPS: GET
+	// /v1/deliveries/{message_id}/attachments/{sha256}, of a part with Range.
 	Attachment(ctx context.Context, in *PeerAttachmentRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[AttachmentPart], error)
 	// Introduce answers with the gateway's clock and its partner card, so that a partner can
 	// see whether all between the two fits.
@@ -2233,7 +2234,8 @@ type PeerServiceServer interface {
 	// delivered again under the same ids.
 	Balance(context.Context, *PeerBalanceRequest) (*PeerBalanceResponse, error)
 	// Attachment hands out the bytes of an attachment that a message to the caller's administration names,
-	// from an offset on. What it has no right to is as unknown as what is not there.
+	// from an offset on. What it has no right to is as unknown as what is not there. By plain HTTPS: GET
+	// /v1/deliveries/{message_id}/attachments/{sha256}, of a part with Range.
 	Attachment(*PeerAttachmentRequest, grpc.ServerStreamingServer[AttachmentPart]) error
 	// Introduce answers with the gateway's clock and its partner card, so that a partner can
 	// see whether all between the two fits.
