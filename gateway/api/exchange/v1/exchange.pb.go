@@ -11760,7 +11760,7 @@ func (x *RepairRequest) GetMessageId() string {
 type SettleRequest struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	MessageId string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
-	// 10 to 1000 characters.
+	// 5 to 500 characters.
 	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	// SHA-256 of what shows it, in hexadecimal digits.
 	EvidenceDigest string `protobuf:"bytes,3,opt,name=evidence_digest,json=evidenceDigest,proto3" json:"evidence_digest,omitempty"`
