@@ -20,6 +20,8 @@ const (
 	BreakerRest = time.Minute
 	// BreakerProbes is how many attempts, one after the other, have to get through to close it.
 	BreakerProbes = 3
+	// RedialTimeout is how long a probe waits for a connection.
+	RedialTimeout = 5 * time.Second
 	// InFlight is how many messages travel to one partner at once, if its configuration does not
 	// say otherwise, and MaxInFlight the most that it may say.
 	InFlight    = 8
@@ -113,6 +115,18 @@ func (c *courier) heard(ctx context.Context, failure error) {
 	}
 }
 
+// redial has a link that failed connect anew before it is probed: by itself a connection pauses the longer the
+// more often it could not be made. Whether it stands then shows with the probe.
+func (c *courier) redial(ctx context.Context) {
+	link, ok := c.g.Links[c.to].(interface{ Redial(context.Context) error })
+	if !ok {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, RedialTimeout)
+	defer cancel()
+	_ = link.Redial(ctx)
+}
+
 // room is how many messages may travel at once now. Its caller holds the lock.
 func (c *courier) room(now time.Time) int {
 	switch c.breaker.state(now) {
@@ -130,6 +144,7 @@ type LinkState struct {
 	Breaker  BreakerState
 	Failures int       // of the link, one behind the other
 	Until    time.Time // nothing is tried before; zero unless it is open
+	Rests    time.Time // likewise, because the partner asks for time or for a reason of ours; zero: it does not
 	Underway int       // messages that travel now
 	Window   int       // that may travel at once
 }
@@ -146,6 +161,9 @@ func (g *Gateway) LinkState(to gateway.Administration) (LinkState, bool) {
 	s := LinkState{Partner: to, Breaker: c.breaker.state(now), Failures: c.breaker.failures, Underway: len(c.underway), Window: c.window}
 	if s.Breaker == BreakerOpen {
 		s.Until = c.breaker.until
+	}
+	if c.rest.After(now) {
+		s.Rests = c.rest
 	}
 	return s, true
 }

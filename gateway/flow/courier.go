@@ -213,6 +213,9 @@ func (c *courier) start(ctx context.Context, tell func(error)) (time.Duration, e
 				c.passedOver = 0
 			}
 			c.wg.Go(func() {
+				if state == BreakerProbing {
+					c.redial(ctx)
+				}
 				err := c.g.attempt(ctx, c.to, t.Turn)
 				c.ended(ctx, t.ID, err)
 				if err != nil && tell != nil {

@@ -29,6 +29,7 @@ const (
 type Wait struct {
 	store.Message
 	Behind  gateway.MessageID // the message of its chain that goes before it; empty: none
+	Next    time.Time         // when it is tried next, if nothing changes; zero: not before an operator says so
 	Reasons gateway.Faults    // the first is what it waits for before all others
 }
 
@@ -75,7 +76,12 @@ func (g *Gateway) wait(ctx context.Context, m store.Message) (w Wait, err error)
 		f.Found, f.Severity = gateway.Term(found), gateway.Info
 		w.Reasons = append(w.Reasons, f)
 	}
-	now, next := g.Now(), m.NextAttempt.UTC().Format(time.RFC3339)
+	now := g.Now()
+	link, linked := g.LinkState(m.Recipient)
+	if !m.Parked && linked {
+		w.Next = maxTime(maxTime(m.NextAttempt, link.Until), link.Rests)
+	}
+	next := w.Next.UTC().Format(time.RFC3339)
 	if head, err := g.Store.Read().ChainHead(ctx, m.Chain); store.IgnoreNotFound(err) != nil {
 		return w, err
 	} else if err == nil && !gateway.SameID(string(head), string(m.ID)) {
@@ -90,7 +96,6 @@ func (g *Gateway) wait(ctx context.Context, m store.Message) (w Wait, err error)
 	} else if !open {
 		say(gateway.BalancePending, string(m.Recipient), "", "")
 	}
-	link, linked := g.LinkState(m.Recipient)
 	switch {
 	case !linked:
 		say(gateway.WaitNoLink, string(m.Recipient), "", "")
@@ -100,7 +105,7 @@ func (g *Gateway) wait(ctx context.Context, m store.Message) (w Wait, err error)
 		say(gateway.WaitProbing, string(m.Recipient), "", "")
 	}
 	switch {
-	case m.Parked:
+	case m.Parked || !linked:
 	case g.travels(m):
 		say(gateway.WaitUnderway, string(m.Recipient), "", "")
 	case m.State == gateway.Received:
@@ -109,7 +114,7 @@ func (g *Gateway) wait(ctx context.Context, m store.Message) (w Wait, err error)
 		say(gateway.WaitNotReached, string(m.Recipient), fmt.Sprint(m.Attempts), next)
 	case m.State == gateway.Sending:
 		say(gateway.WaitNoReceipt, string(m.Recipient), fmt.Sprint(m.Attempts), next)
-	case !m.NextAttempt.After(now) && len(w.Reasons) == 0:
+	case !w.Next.After(now) && len(w.Reasons) == 0:
 		say(gateway.WaitDue, string(m.Recipient), "", "")
 	}
 	return w, nil

@@ -2,8 +2,10 @@ package flow_test
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -552,6 +554,48 @@ func TestThePartnerIsToldWhatWasSettled(t *testing.T) {
 		w.clock.add(flow.SettledShown)
 		if codes := told(); len(codes) != 0 {
 			t.Errorf("after a week: %v", codes)
+		}
+	}
+}
+
+// TestParallelOneOfManyVerbsWins: what several operators do at once with one dead letter, one of them does.
+func TestParallelOneOfManyVerbsWins(t *testing.T) {
+	for round := range 4 {
+		w := newWorld(t)
+		id := w.notice()
+		w.lapse(id, gateway.NeverHandedOver)
+		evidence := gateway.DigestOf([]byte("a letter"))
+		if _, err := w.cn.Settle(t.Context(), anna, id, "told by telephone", evidence); err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		done := make(map[string]int)
+		try := func(name string, do func() error) {
+			wg.Go(func() {
+				err := do()
+				mu.Lock()
+				defer mu.Unlock()
+				if err == nil {
+					done[name]++
+				} else if code := codeOf(err); !slices.Contains([]gateway.Code{gateway.NotDead, gateway.Superseded, gateway.SettlementNone}, code) {
+					t.Errorf("%s: %v", name, err)
+				}
+			})
+		}
+		for range 3 {
+			try("redriven", func() error { _, err := w.cn.Redrive(t.Context(), anna, id, 0); return err })
+			try("made anew", func() error { _, err := w.cn.Repair(t.Context(), anna, id); return err })
+			try("settled", func() error { _, err := w.cn.ConfirmSettlement(t.Context(), boris, id, evidence); return err })
+		}
+		wg.Wait()
+		if len(done) != 1 || done[slices.Collect(maps.Keys(done))[0]] != 1 {
+			t.Errorf("round %d: %v", round, done)
+		}
+		w.deliver()
+		in, err := w.ru.Store.Read().Inbox(t.Context(), store.InboxFilter{Limit: 10})
+		if want := 1 - done["settled"]; err != nil || len(in) != want {
+			t.Errorf("round %d: Russia has %d, want %d, %v", round, len(in), want, err)
 		}
 	}
 }

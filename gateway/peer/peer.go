@@ -165,6 +165,26 @@ func (l *Link) State() string {
 	return "idle"
 }
 
+// Redial connects anew now, whatever pause the connection has come to after failures, and returns when it
+// stands or the context ends. What is sent before then fails at once.
+func (l *Link) Redial(ctx context.Context) error {
+	l.conn.ResetConnectBackoff()
+	for {
+		state := l.conn.GetState()
+		switch state {
+		case connectivity.Ready:
+			return nil
+		case connectivity.Shutdown:
+			return errors.New("the link is closed")
+		case connectivity.Idle:
+			l.conn.Connect()
+		}
+		if !l.conn.WaitForStateChange(ctx, state) {
+			return ctx.Err()
+		}
+	}
+}
+
 // Close ends the link.
 func (l *Link) Close() error { return l.conn.Close() }
 

@@ -70,14 +70,11 @@ func (s outbox) Waits(ctx context.Context, r *exchangev1.ListWaitsRequest) (*exc
 }
 
 func (s outbox) presentWait(ctx context.Context, w flow.Wait) *exchangev1.Wait {
-	out := &exchangev1.Wait{
+	return &exchangev1.Wait{
 		MessageId: string(w.ID), Partner: string(w.Recipient), Route: w.Route, Kind: w.Kind, State: string(w.State), Reasons: presentFaults(w.Reasons, language(ctx)),
 		Created: stamp(w.Created), ExpectedArrival: stamp(w.ExpectedArrival), ValidUntil: stamp(w.ValidUntil), Attempts: int32(w.Attempts), Behind: string(w.Behind),
+		NextAttempt: stamp(w.Next),
 	}
-	if !w.Parked {
-		out.NextAttempt = stamp(w.NextAttempt)
-	}
-	return out
 }
 
 func (s outbox) Try(ctx context.Context, r *exchangev1.TryRequest) (*exchangev1.TryResponse, error) {
