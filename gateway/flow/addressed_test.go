@@ -185,6 +185,9 @@ func TestAPlainReceiptEndsAMessageOutsideThePromise(t *testing.T) {
 			w := fetching(t, flow.Fetches{Plain: plain})
 			id := w.notice()
 			w.subscribes(russia, store.FetchFilter{})
+			if left := onList(t, w.cn, flow.ListFilter{Worklist: flow.LeftUnaccepted}); len(left) != 1 {
+				t.Errorf("left and not taken are %v", left)
+			}
 			got := w.fetched(russia, 0)
 			digest := got.Messages[0].Message.PayloadDigest
 			if plain {
@@ -201,6 +204,9 @@ func TestAPlainReceiptEndsAMessageOutsideThePromise(t *testing.T) {
 			}
 			if err != nil || w.message(id).State != gateway.Unsigned {
 				t.Errorf("it is %s, %v", w.message(id).State, err)
+			}
+			if left := onList(t, w.cn, flow.ListFilter{Worklist: flow.LeftUnaccepted}); len(left) != 0 {
+				t.Errorf("the shift is told that it left untaken: %v", left)
 			}
 			if _, err := w.receipted(russia, got.Lease, flow.Receipted{ID: id, Payload: digest}); err != nil {
 				t.Errorf("the same again: %v", err)

@@ -204,6 +204,15 @@ func (c *partnerCheck) days(step, subject string, end time.Time) {
 // way goes from the partner's name to its card.
 func (c *partnerCheck) way(ctx context.Context) {
 	at := c.link.Partner()
+	if at.Address == "" { // it fetches, and nobody calls it
+		c.well("connection", at.URI, "pull")
+		for _, e := range c.access.registry.Expiries() {
+			if e.Party == at.URI {
+				c.days("certificate", e.Kind+" "+e.Subject, e.End)
+			}
+		}
+		return
+	}
 	addresses, err := c.link.Resolve(ctx)
 	if err != nil {
 		c.report("name", at.Address, gateway.Fault{Code: gateway.PartnerName, Value: at.Address})
