@@ -5185,7 +5185,8 @@ type InboxMessage struct {
 	Kind       string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
 	Sender     string                 `protobuf:"bytes,3,opt,name=sender,proto3" json:"sender,omitempty"`
 	DocumentId string                 `protobuf:"bytes,4,opt,name=document_id,json=documentId,proto3" json:"document_id,omitempty"`
-	// accepted, refused or parked.
+	// accepted, refused or parked. Of what a partner's gateway fetches, the state of its message: sent, received,
+	// accepted, refused or unsigned; and received is when it was created.
 	State           string                 `protobuf:"bytes,5,opt,name=state,proto3" json:"state,omitempty"`
 	Received        *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=received,proto3" json:"received,omitempty"`
 	ExpectedArrival *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=expected_arrival,json=expectedArrival,proto3" json:"expected_arrival,omitempty"`
