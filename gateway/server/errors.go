@@ -38,6 +38,7 @@ var statusCodes = map[gateway.Code]codes.Code{
 	gateway.SubscriptionOther: codes.AlreadyExists, gateway.SubscriptionEnded: codes.FailedPrecondition,
 	gateway.SubscriptionsTooMany: codes.ResourceExhausted, gateway.FetchedTooMany: codes.ResourceExhausted,
 	gateway.LeaseLost: codes.FailedPrecondition, gateway.LeaseOver: codes.FailedPrecondition,
+	gateway.BalanceTheirs: codes.FailedPrecondition,
 	gateway.ReceiptPlain: codes.FailedPrecondition, gateway.FetchedEnded: codes.FailedPrecondition,
 	gateway.NotParked:    codes.FailedPrecondition,
 	gateway.TraceDiffers: codes.FailedPrecondition, gateway.ReadAgainDiffers: codes.FailedPrecondition,

@@ -89,6 +89,9 @@ func (s introductions) List(ctx context.Context, _ *exchangev1.ListPartnersReque
 			continue
 		}
 		p := &exchangev1.Partner{Uri: at.URI, Address: at.Address, Link: link.State(), Open: true}
+		if s.flow.Waits(a) {
+			p.Link = "fetches" // nobody calls it
+		}
 		parties := []string{at.URI}
 		for _, of := range slices.Sorted(slices.Values(at.Administrations)) {
 			p.Administrations = append(p.Administrations, string(of))

@@ -10731,7 +10731,7 @@ type Partner struct {
 	Administrations []string `protobuf:"bytes,1,rep,name=administrations,proto3" json:"administrations,omitempty"`
 	Uri             string   `protobuf:"bytes,2,opt,name=uri,proto3" json:"uri,omitempty"`
 	Address         string   `protobuf:"bytes,3,opt,name=address,proto3" json:"address,omitempty"`
-	// connected, connecting, failing or idle: nothing was to be sent for a while.
+	// connected, connecting, failing or idle: nothing was to be sent for a while. fetches: nobody calls it.
 	Link string `protobuf:"bytes,4,opt,name=link,proto3" json:"link,omitempty"`
 	// Messages go to it: see Balance.
 	Open bool `protobuf:"varint,5,opt,name=open,proto3" json:"open,omitempty"`
