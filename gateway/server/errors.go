@@ -39,7 +39,7 @@ var statusCodes = map[gateway.Code]codes.Code{
 	gateway.SubscriptionsTooMany: codes.ResourceExhausted, gateway.FetchedTooMany: codes.ResourceExhausted,
 	gateway.LeaseLost: codes.FailedPrecondition, gateway.LeaseOver: codes.FailedPrecondition,
 	gateway.BalanceTheirs: codes.FailedPrecondition,
-	gateway.ReceiptPlain: codes.FailedPrecondition, gateway.FetchedEnded: codes.FailedPrecondition,
+	gateway.ReceiptPlain:  codes.FailedPrecondition, gateway.FetchedEnded: codes.FailedPrecondition,
 	gateway.NotParked:    codes.FailedPrecondition,
 	gateway.TraceDiffers: codes.FailedPrecondition, gateway.ReadAgainDiffers: codes.FailedPrecondition,
 	gateway.TableMissing:  codes.FailedPrecondition,
