@@ -2,13 +2,14 @@
 # make demo-ha   the same of two gateways on one database, of which one is killed; the clients
 #                ask again at the other, and both sides are counted
 # make torture-store KILLS=300   gateways and their database killed so many times under load
+# make torture-check   the same of gateways that were broken in one line each: it is found
 # make test   everything that is checked, as the README says
 # make build  bin/gatewayd, bin/gatewayctl, bin/demo
 
 GO  ?= go
 BUF  = $(GO) tool -modfile=../../buf.mod buf
 
-.PHONY: demo demo-ha torture-store test test-parallel test-alone build deps test-deps generate published bench bench-exchange bench-store clean
+.PHONY: demo demo-ha torture-store torture-check test test-parallel test-alone build deps test-deps generate published bench bench-exchange bench-store clean
 
 demo: build
 	@bin/demo -bin bin
@@ -19,6 +20,10 @@ demo-ha: build test-deps
 KILLS ?= 30
 torture-store: build test-deps
 	@bin/demo -bin bin -torture $(KILLS)
+
+# Gateways made with each of a list of one-line changes are struck likewise: what each breaks is found.
+torture-check: build test-deps
+	@bin/demo -torture 10 -mutations cmd/demo/testdata/mutations.txt
 
 build: deps
 	@$(GO) build -o bin/ ./cmd/...

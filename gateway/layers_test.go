@@ -25,6 +25,7 @@ var order = []string{
 	"gateway",
 	"gateway/manual",
 	"gateway/pace",
+	"gateway/spool",
 	"gateway/loopback",
 	"gateway/event",
 	"gateway/budget",
@@ -60,6 +61,7 @@ var order = []string{
 	"gateway/store/postgres",
 	"gateway/store/storetest",
 	"gateway/store",
+	"gateway/invariant",
 	"gateway/flow",
 	"gateway/server",
 }
@@ -70,7 +72,7 @@ var data = []string{"mappings", "xsd", "xsd/instance"}
 
 // narrow are the commands that may not import whatever they like.
 var narrow = map[string][]string{
-	"cmd/gatewayctl": {"gateway", "gateway/manual", "gateway/api/exchange/v1", "gateway/mtls"},
+	"cmd/gatewayctl": {"gateway", "gateway/manual", "gateway/spool", "gateway/api/exchange/v1", "gateway/mtls"},
 }
 
 // testOnly are the packages that exist for the tests of others.
@@ -102,7 +104,7 @@ var owners = []struct {
 	{"net/http", []string{"gateway/server", "gateway/metrics", "gateway/api/exchange/v1", "cmd/"}},
 	{"google.golang.org/grpc", []string{"gateway/peer", "gateway/server", "gateway/api/exchange/v1", "cmd/"}},
 	{"github.com/grpc-ecosystem/grpc-gateway", []string{"gateway/server", "gateway/api/exchange/v1"}},
-	{"google.golang.org/genproto", []string{"gateway/api/exchange/v1", "gateway/peer", "gateway/server"}},
+	{"google.golang.org/genproto", []string{"gateway/api/exchange/v1", "gateway/peer", "gateway/server", "cmd/"}},
 	{"google.golang.org/protobuf", []string{"gateway/", "cmd/"}},
 	{"github.com/prometheus", []string{"gateway/metrics"}},
 	{"github.com/klauspost/compress", []string{"gateway/server"}},

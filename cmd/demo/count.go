@@ -4,136 +4,102 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
 	"time"
 
 	"customs.example/gateway"
+	"customs.example/gateway/invariant"
+	"customs.example/gateway/seal"
 	"customs.example/gateway/store"
 )
 
-// tally is what became of what one administration's clients handed in, by their own list and
-// the databases of both sides.
-type tally struct {
-	acknowledged int // submissions that a client was answered for
-	accepted     int // of them, whose message the partner has and has accepted by a verified receipt
-	doubled      int // consignments that the partner has accepted more than once
-	lost         int // acknowledged, and not accepted
-	errors       []string
+// counted is what the databases of both sides, their logs and the clients' own list say after the
+// gateways have ended.
+type counted struct {
+	invariant.Report
+	after time.Duration // of an instant, the last of China's messages made before was accepted
 }
 
-func (t *tally) loses(s *sent, format string, args ...any) {
-	t.lost++
-	t.errors = append(t.errors, s.id+": "+fmt.Sprintf(format, args...))
-}
-
-func (t *tally) err() error {
-	if t.acknowledged == 0 || t.accepted != t.acknowledged || t.doubled > 0 || t.lost > 0 || len(t.errors) > 0 {
-		return fmt.Errorf("of %d acknowledged %d are accepted, %d doubled, %d lost: %.20q", t.acknowledged, t.accepted, t.doubled, t.lost, t.errors)
+// err is nil if every message was accepted and nothing that was promised is broken.
+func (c counted) err() error {
+	if c.Total > 0 {
+		return fmt.Errorf("%d violations: %v", c.Total, c.Violations[:min(len(c.Violations), 20)])
+	}
+	for _, s := range c.Sides {
+		if s.Acknowledged == 0 || len(s.Messages) != 1 || s.Messages[gateway.Accepted] == 0 {
+			return fmt.Errorf("%s: of %d acknowledged became %v", s.Side, s.Acknowledged, s.Messages)
+		}
 	}
 	return nil
 }
 
-// pageSize is how many rows are read at once.
-const pageSize = 500
-
-// count reads what became of a list, in both databases.
-func count(ctx context.Context, from gateway.Administration, list []*sent, sender, receiver *store.Store) (*tally, error) {
-	t := new(tally)
-	known := make(map[gateway.MessageID]bool)
-	for _, s := range list {
-		if s.from != from {
-			continue
-		}
-		if !s.acknowledged.IsZero() {
-			t.acknowledged++
-		}
-		sub, err := sender.Read().Submission(ctx, s.office, s.id)
-		if store.IgnoreNotFound(err) != nil {
-			return nil, err
-		}
-		var messages []store.Message
-		if err == nil && sub.MessageID != "" {
-			if messages, err = sender.Read().Messages(ctx, sub.MessageID); store.IgnoreNotFound(err) != nil {
-				return nil, err
-			}
-		}
-		for _, m := range messages {
-			known[m.ID] = true
-		}
-		if s.acknowledged.IsZero() {
-			continue
-		}
-		if len(messages) != 1 {
-			t.loses(s, "it is %q in %d messages", sub.State, len(messages))
-			continue
-		}
-		m := messages[0]
-		in, err := receiver.Read().Inbound(ctx, from, m.ID)
-		switch {
-		case errors.Is(err, store.ErrNotFound):
-			t.loses(s, "the partner does not have the message, which is %s", m.State)
-		case err != nil:
-			return nil, err
-		case m.State != gateway.Accepted || m.Receipt == nil || in.State != gateway.Accepted:
-			t.loses(s, "the message is %s here, %s there", m.State, in.State)
-		case in.PayloadDigest != m.PayloadDigest:
-			t.loses(s, "the partner has other bytes")
-		default:
-			t.accepted++
-		}
+// say shows it.
+func (c counted) say(out *screen) {
+	var rows [][]string
+	for _, s := range c.Sides {
+		rows = append(rows, []string{country[s.Side], itoa(s.Acknowledged), itoa(s.Messages[gateway.Accepted]), itoa(s.Inbound[gateway.Accepted]), itoa(s.Duplicates), itoa(int(s.AuditRows))})
 	}
-	return t, t.received(ctx, from, known, receiver)
+	out.table([]string{"", "acknowledged", "its messages accepted", "partner's accepted", "came again", "audit rows"}, rows)
+	out.say("%d violations of what is promised (I1 to I8, gateway/invariant).", c.Total)
 }
 
-// received reads all that a partner has accepted: each consignment once, and none that its
-// sender knows nothing of.
-func (t *tally) received(ctx context.Context, from gateway.Administration, known map[gateway.MessageID]bool, receiver *store.Store) error {
-	had := make(map[string]gateway.MessageID)
-	for after := gateway.Commit(0); ; {
-		page, err := receiver.Read().Inbox(ctx, store.InboxFilter{After: after, Limit: pageSize})
+var country = map[gateway.Administration]string{"CN": "China", "RU": "Russia", "KZ": "Kazakhstan"}
+
+// check has what is promised checked over sides that have ended: one of each database, with the logs of all
+// that worked on it.
+func check(ctx context.Context, at time.Time, list []*sent, databases map[gateway.Administration]string, sides ...*side) (c counted, err error) {
+	k := invariant.Check{Ended: true, At: time.Now()}
+	var keys []seal.Verifier
+	for _, own := range slices.Sorted(maps.Keys(databases)) {
+		db, err := store.Open(ctx, databases[own], time.Now)
 		if err != nil {
-			return err
+			return c, err
 		}
-		for _, in := range page {
-			after = in.Commit
-			if in.Sender != from {
+		defer db.Close()
+		s := invariant.Side{Own: own, Store: db}
+		for _, g := range sides {
+			if g.Own != own {
 				continue
 			}
-			if !known[in.ID] {
-				t.errors = append(t.errors, fmt.Sprintf("message %s: its sender does not know it", in.ID))
+			s.Logs = append(s.Logs, invariant.Log{Name: g.Name + ".log", Open: func() (io.ReadCloser, error) { return os.Open(g.log()) }})
+			if len(s.Logs) > 1 {
+				continue
 			}
-			of := in.Batch
-			if of == "" {
-				of = in.DocumentID
+			key, err := seal.LoadVerifier(g.verifier())
+			if err != nil {
+				return c, err
 			}
-			if other, ok := had[of]; ok {
-				t.doubled++
-				t.errors = append(t.errors, fmt.Sprintf("messages %s and %s are of one consignment", other, in.ID))
-			}
-			had[of] = in.ID
+			keys = append(keys, key)
 		}
-		if len(page) < pageSize {
-			return nil
+		k.Sides = append(k.Sides, s)
+		if own == "CN" {
+			if c.after, err = accepted(ctx, db, at); err != nil {
+				return c, err
+			}
 		}
 	}
+	if k.Trust, err = seal.NewTrust(keys...); err != nil {
+		return c, err
+	}
+	for _, s := range list {
+		if !s.acknowledged.IsZero() {
+			k.Acknowledged = append(k.Acknowledged, invariant.Acknowledged{From: s.from, Office: s.office, ID: s.id, Digest: gateway.DigestOf(s.content), Consignment: s.of})
+		}
+	}
+	c.Report, err = k.Run(ctx)
+	return c, err
 }
 
-// trail reads a whole audit trail, whose commits and leaves have no gap, and returns how long
-// after an instant the last message was accepted that had been made before it.
-func trail(ctx context.Context, db *store.Store, at time.Time) (time.Duration, error) {
+// accepted is how long after an instant the last message was accepted that had been made before it.
+func accepted(ctx context.Context, db *store.Store, at time.Time) (last time.Duration, err error) {
 	before := make(map[string]bool)
-	var last time.Duration
-	var leaf int64
 	for commit := gateway.Commit(0); ; {
-		page, err := db.Read().Audit(ctx, commit, pageSize)
-		if err != nil {
-			return 0, err
-		}
+		page, err := db.Read().Audit(ctx, commit, 500)
 		for _, row := range page {
-			if row.Leaf != leaf || row.Commit != commit && row.Commit != commit+1 {
-				return 0, fmt.Errorf("leaf %d of commit %d follows %d leaves and commit %d", row.Leaf, row.Commit, leaf, commit)
-			}
-			leaf, commit = row.Leaf+1, row.Commit
-			switch row.Event {
+			switch commit = row.Commit; row.Event {
 			case "message queued":
 				before[row.Subject] = row.At.Before(at)
 			case "message accepted":
@@ -142,8 +108,8 @@ func trail(ctx context.Context, db *store.Store, at time.Time) (time.Duration, e
 				}
 			}
 		}
-		if len(page) == 0 {
-			return last, nil
+		if err != nil || len(page) == 0 {
+			return last, errors.Join(err)
 		}
 	}
 }

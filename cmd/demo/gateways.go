@@ -19,6 +19,7 @@ import (
 	"customs.example/gateway"
 	"customs.example/gateway/loopback"
 	"customs.example/gateway/mtls"
+	"customs.example/gateway/seal"
 )
 
 // stopTimeout is how long a gateway may take to stop before it is killed.
@@ -47,6 +48,14 @@ type side struct {
 func (s *side) uri() string { return "customs://" + string(s.Own) + "/gateway/1" }
 
 func (s *side) config() string { return filepath.Join(s.dir, s.Name+".yaml") }
+
+// verifier names the public key of what the gateway signs.
+func (s *side) verifier() seal.TrustFile {
+	return seal.TrustFile{
+		ID: s.Side + "-1", Administration: s.Own, File: filepath.Join(s.dir, "pki", s.Side, "signing.pub.pem"),
+		Validity: seal.Validity{From: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), Until: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)},
+	}
+}
 
 func (s *side) log() string { return filepath.Join(s.dir, s.Name+".log") }
 

@@ -47,7 +47,7 @@ func highlyAvailable(ctx context.Context, out *screen, bin, dir string, seed uin
 	}
 	out.say("%d submissions were sent again, with the same id, at the next door; the slowest answer took %.1f s.", again, s.load.slowest.Seconds())
 
-	out.step("Everything comes to its end, and a program reads both databases and the clients' own list.")
+	out.step("Everything comes to its end, and what is promised is checked over both databases, all logs and the clients' own list.")
 	if err := s.load.settle(ctx); err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func highlyAvailable(ctx context.Context, out *screen, bin, dir string, seed uin
 	if err != nil {
 		return err
 	}
-	out.table(countedHead, c.rows())
+	c.say(out)
 	out.say("The last of what China had made before was accepted %.1f s after the kill; no commit number is missing on either side.", c.after.Seconds())
 	if c.after > takeover {
 		return fmt.Errorf("what China had made before the kill was accepted %v after it", c.after)

@@ -23,7 +23,7 @@ const (
 	perStrike = 6 * time.Second
 )
 
-const usage = `usage: demo [-bin DIR] [-ha N | -torture N]
+const usage = `usage: demo [-bin DIR] [-ha N | -torture N [-mutations FILE]]
 
 The environment says the rest:
   SEED=n    draw what the run n drew; without it every run draws anew
@@ -35,6 +35,7 @@ func main() {
 	bin := flag.String("bin", "bin", "directory of gatewayd and gatewayctl")
 	ha := flag.Int("ha", 0, "instead, hand in so many consignments to two gateways on one PostgreSQL database, and kill one in mid-stream")
 	kills := flag.Int("torture", 0, "instead, kill or stop gateways and their PostgreSQL so many times under load")
+	changes := flag.String("mutations", "", "instead, so often as -torture says, strike gateways that were made with each change in `FILE`, and want it found")
 	flag.Usage = func() {
 		fmt.Fprint(flag.CommandLine.Output(), usage)
 		flag.PrintDefaults()
@@ -44,6 +45,11 @@ func main() {
 	defer stop()
 	name, bound, play := "demo", patience, run
 	switch {
+	case *changes != "":
+		name, bound = "torture-check", time.Hour
+		play = func(ctx context.Context, _ string, seed uint64) error {
+			return mutants(ctx, &screen{w: os.Stdout}, *changes, seed, plan{max(*kills, 1), 6 * time.Second, time.Second, 3 * time.Second})
+		}
 	case *kills > 0:
 		name, bound = "torture-store", patience+time.Duration(*kills)*perStrike
 		play = func(ctx context.Context, bin string, seed uint64) error {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"customs.example/gateway"
-	"customs.example/gateway/store"
 	"customs.example/gateway/store/postgres"
 )
 
@@ -140,51 +139,10 @@ func (s *several) end() error {
 	return errors.Join(errs...)
 }
 
-// counted is what both databases say after the gateways have ended.
-type counted struct {
-	cn, ru *tally
-	after  time.Duration // of an instant, the last of China's messages made before was accepted
-}
-
-func (c counted) err() error { return errors.Join(c.cn.err(), c.ru.err()) }
-
-// rows show it.
-func (c counted) rows() [][]string {
-	var out [][]string
-	for _, t := range []struct {
-		*tally
-		way string
-	}{{c.cn, "China to Russia"}, {c.ru, "Russia to China"}} {
-		out = append(out, []string{t.way, itoa(t.acknowledged), itoa(t.accepted), itoa(t.doubled), itoa(t.lost)})
-	}
-	return out
-}
-
-var countedHead = []string{"", "acknowledged", "accepted", "doubled", "lost"}
-
-// count reads both databases.
-func (s *several) count(ctx context.Context, at time.Time) (c counted, err error) {
-	cn, err := store.Open(ctx, s.cn[0].Database, time.Now)
-	if err != nil {
-		return c, err
-	}
-	defer cn.Close()
-	ru, err := store.Open(ctx, filepath.Join(s.dir, s.ru.Database), time.Now)
-	if err != nil {
-		return c, err
-	}
-	defer ru.Close()
-	if c.cn, err = count(ctx, "CN", s.load.list, cn, ru); err != nil {
-		return c, err
-	}
-	if c.ru, err = count(ctx, "RU", s.load.list, ru, cn); err != nil {
-		return c, err
-	}
-	if c.after, err = trail(ctx, cn, at); err != nil {
-		return c, err
-	}
-	_, err = trail(ctx, ru, at)
-	return c, err
+// count has what is promised checked after the gateways have ended.
+func (s *several) count(ctx context.Context, at time.Time) (counted, error) {
+	databases := map[gateway.Administration]string{"CN": s.cn[0].Database, "RU": filepath.Join(s.dir, s.ru.Database)}
+	return check(ctx, at, s.load.list, databases, s.gateways()...)
 }
 
 // temporarily gives work a directory, which stays if it fails.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -71,51 +73,59 @@ type plan struct {
 	shortest, longest time.Duration
 }
 
-// torture strikes one after the other under load, and then counts.
-func torture(ctx context.Context, out *screen, bin, dir string, seed uint64, p plan) (err error) {
+// torture strikes one after the other under load, and has what is promised checked.
+func torture(ctx context.Context, out *screen, bin, dir string, seed uint64, p plan) error {
+	c, err := tortured(ctx, out, bin, dir, seed, p)
+	return errors.Join(err, c.err(), out.err)
+}
+
+// tortured is what has become of everything after the strikes. It is told whatever went wrong before.
+func tortured(ctx context.Context, out *screen, bin, dir string, seed uint64, p plan) (c counted, err error) {
 	s, err := startSeveral(ctx, bin, dir, seed)
 	if err != nil {
-		return err
+		return c, err
 	}
 	defer func() { err = errors.Join(err, s.end()) }()
 	s.keep()
+	struck, failure := s.strikes(ctx, seed, p)
+	if failure == nil {
+		failure = s.load.settle(ctx)
+	}
+	failure = errors.Join(failure, s.stop())
+	c, err = s.count(context.WithoutCancel(ctx), time.Now())
+	if err != nil {
+		return c, errors.Join(failure, err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(struck)) {
+		out.say("%-28s %3d times", name, struck[name])
+	}
+	c.say(out)
+	return c, failure
+}
+
+// strikes strikes while clients hand in, and returns how often each was struck when all is answered.
+func (s *several) strikes(ctx context.Context, seed uint64, p plan) (map[string]int, error) {
+	struck := make(map[string]int)
 	var over atomic.Bool
 	loaded := make(chan error, 1)
 	go func() { loaded <- s.load.run(ctx, clients, func(int) bool { return !over.Load() }) }()
 	d := roll(seed + 1)
-	struck := make(map[string]int)
 	victims := s.victims(p.pause)
 	for i := 0; i < p.kills; i++ {
 		select {
 		case err := <-loaded:
-			return fmt.Errorf("after %d strikes: %w", i, err)
+			return struck, fmt.Errorf("after %d strikes: %w", i, err)
 		case <-ctx.Done():
-			return fmt.Errorf("after %d strikes: %w", i, ctx.Err())
+			return struck, errors.Join(fmt.Errorf("after %d strikes: %w", i, ctx.Err()), <-loaded)
 		case <-time.After(p.shortest + time.Duration(d.Float64()*float64(p.longest-p.shortest))):
 		}
 		v := victims[(i+int(seed))%len(victims)] // each in its turn, at a moment that is drawn
 		if err := v.strike(ctx); err != nil {
-			return fmt.Errorf("%s: %w", v.name, err)
+			over.Store(true)
+			return struck, errors.Join(fmt.Errorf("%s: %w", v.name, err), <-loaded)
 		}
 		struck[v.name]++
 	}
 	over.Store(true)
-	if err := <-loaded; err != nil {
-		return err
-	}
-	if err := s.load.settle(ctx); err != nil {
-		return err
-	}
-	if err := s.stop(); err != nil {
-		return err
-	}
-	c, err := s.count(ctx, time.Now())
-	if err != nil {
-		return err
-	}
-	for _, v := range victims {
-		out.say("%-28s %3d times", v.name, struck[v.name])
-	}
-	out.table(countedHead, c.rows())
-	return errors.Join(c.err(), out.err)
+	return struck, <-loaded
 }

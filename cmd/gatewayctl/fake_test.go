@@ -30,6 +30,7 @@ type fake struct {
 	submissions []*exchangev1.Submission
 	inbox       []*exchangev1.InboxMessage
 	movements   []*exchangev1.Movement
+	attachments exchangev1.AttachmentServiceServer
 }
 
 // start serves the fake over mutual TLS and returns the environment of its clients.
@@ -66,6 +67,7 @@ func (f *fake) serve(t *testing.T, pki string, listener net.Listener, caller str
 	exchangev1.RegisterInboxServiceServer(g, fakeInbox{f: f})
 	exchangev1.RegisterMovementServiceServer(g, fakeMovements{f: f})
 	exchangev1.RegisterBalanceServiceServer(g, fakeBalances{})
+	exchangev1.RegisterAttachmentServiceServer(g, f.attachments)
 	registerRoles(g)
 	served := make(chan error, 1)
 	go func() { served <- g.Serve(listener) }()

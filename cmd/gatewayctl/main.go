@@ -51,6 +51,7 @@ type action func(ctx context.Context, s *session, operands []string) error
 
 var commands = []command{
 	{"submit", "FILE...", "hand documents in, those of a folder too; the gateway sends, holds or refuses each", 1, 10000, submit},
+	{"spool", "DIR", "work on the folders of a post: hand in what stands in DIR/OutBox, in order, whenever there is a line, and write answers to DIR/InBox", 1, 1, spooling},
 	{"check", "FILE", "have a document judged as submit would, without any effect", 1, 1, check},
 	{"status", "ID", "show a submission: its state, what it waits for and why", 1, 1, showStatus},
 	{"list", "", "list submissions, the last changed first", 0, 0, list},
@@ -67,6 +68,9 @@ var commands = []command{
 	{"checklist-numbers add", "FIRST LAST", "hand over a block of numbers for the load checklists of an office (national system, operator)", 2, 2, numbersAdd},
 	{"checklist-numbers list", "", "list the blocks that were handed over, and what is left of each (national system, operator)", 0, 0, numbersList},
 	{"checklist-numbers used", "", "list which message has taken which number (national system, operator)", 0, 0, numbersUsed},
+	{"attach", "FILE...", "hand images and scans in, before the document that names them is submitted, and print what it says of them; goes on where it was interrupted", 1, 100, attach},
+	{"attachment list", "MESSAGE", "show how the images and scans stand that a message names, one sent or received", 1, 1, attachmentList},
+	{"attachment get", "MESSAGE SHA256", "take the bytes of an image or a scan that a received message names; goes on where it was interrupted (national system)", 2, 2, attachmentGet},
 	{"inbox list", "", "list what partners sent", 0, 0, inboxList},
 	{"inbox get", "MESSAGE", "show a message, or take its document", 1, 1, inboxGet},
 	{"inbox ack", "MESSAGE...", "note that messages were taken over", 1, 1000, inboxAck},

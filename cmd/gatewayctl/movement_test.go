@@ -63,8 +63,9 @@ func TestWhatAShiftReads(t *testing.T) {
 			Recognition: &exchangev1.Recognition{Recognised: true, Agreement: "An agreement", Row: "recognition/cn-ru.v1:RC020", Status: "demonstration", Until: "2027-12-31", Text: "recognised"},
 		},
 		{MessageId: "c-2", ToldTo: "RU", Subject: "D-1", Kind: "WEIGHING", Outcome: "MINOR", Office: "CN 0603", Standing: "changed", Recognition: &exchangev1.Recognition{Text: "not recognised"}, Attachments: []*exchangev1.NamedAttachment{
-			{Name: "scan.jpg", Kind: "SCAN", MediaType: "image/jpeg", Size: 1048576, Sha256: "00aa"}, {Name: "v.png", Kind: "VEHICLE"}, {Name: "s.png", Kind: "SEAL"},
-			{Name: "g.png", Kind: "GOODS"}, {Name: "a.pdf", Kind: "ACT"}, {Name: "w.pdf", Kind: "WEIGHING"}, {Name: "o.pdf", Kind: "OTHER"},
+			{Name: "scan.jpg", Kind: "SCAN", MediaType: "image/jpeg", Size: 1048576, Sha256: "00aa"}, {Name: "v.png", Kind: "VEHICLE", State: "coming", Received: 7, Size: 9}, {Name: "s.png", Kind: "SEAL", State: "here", Erased: at, ErasedBy: "partner RU"},
+			{Name: "g.png", Kind: "GOODS", State: "refused", Fault: &exchangev1.Fault{Message: "its bytes are others"}}, {Name: "a.pdf", Kind: "ACT", State: "denied"},
+			{Name: "w.pdf", Kind: "WEIGHING", State: "erased", Erased: at, ErasedBy: "route cn-ru-inspection"}, {Name: "o.pdf", Kind: "OTHER", State: "handed over", HandedOver: at},
 		}},
 		{MessageId: "c-3", Sender: "RU", Kind: "OTHER", Outcome: "OTHER", Standing: "taken back"},
 	}

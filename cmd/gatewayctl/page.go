@@ -328,6 +328,9 @@ func (p *page) message(m *exchangev1.MessageStatus) {
 		}
 	}
 	p.changes(m.Changes)
+	for _, a := range m.Attachments {
+		p.attachment(a)
+	}
 }
 
 // changes are what a later version says otherwise, value by value.
@@ -636,6 +639,9 @@ func (p *page) inboxMessage(m *exchangev1.InboxMessage) {
 	p.field("commit", strconv.FormatInt(m.Commit, 10))
 	p.field("takesThePlaceOf", m.Replaces)
 	p.changes(m.Changes)
+	for _, a := range m.Attachments {
+		p.attachment(a)
+	}
 	for _, place := range m.Unread {
 		p.field("notRead", place)
 	}
@@ -866,7 +872,7 @@ func (p *page) control(c *exchangev1.Control) {
 	p.field("recognition", c.Recognition.GetText())
 	p.inner("row", c.Recognition.GetRow())
 	for _, a := range c.Attachments {
-		p.field("attachment", a.Name, p.called("attachment", a.Kind), a.MediaType, strconv.FormatUint(a.Size, 10), a.Sha256)
+		p.attachment(a)
 	}
 }
 

@@ -96,6 +96,7 @@ type session struct {
 	audits        exchangev1.AuditServiceClient
 	reports       exchangev1.ReportServiceClient
 	numbers       exchangev1.NumberServiceClient
+	attachments   exchangev1.AttachmentServiceClient
 	lang          string
 	json          bool
 	chart         bool
@@ -136,6 +137,7 @@ func (o *options) open(w world) (*session, error) {
 		audits:        exchangev1.NewAuditServiceClient(conn),
 		reports:       exchangev1.NewReportServiceClient(conn),
 		numbers:       exchangev1.NewNumberServiceClient(conn),
+		attachments:   exchangev1.NewAttachmentServiceClient(conn),
 	}, nil
 }
 

@@ -29,6 +29,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func newFake() *fake {
 	return &fake{
+		attachments: &fakeAttachments{},
 		submissions: []*exchangev1.Submission{
 			{
 				SubmissionId: "part-1", Office: "0603", Kind: "Manifest", State: "held", Received: instant("2026-03-02T00:30:00Z"), Batch: "B-77",

@@ -285,6 +285,7 @@ func (s *setup) checkParties(f *findings) {
 			}
 			speaks[a] = key
 		}
+		p.Attachments.check(f, key+".attachments")
 		if p.Mode != "" && p.Mode != modePush && p.Mode != modePull {
 			f.refuse(key+".mode", gateway.ConfigChoice, p.Mode, modePush, modePull)
 		}
@@ -304,6 +305,36 @@ func (s *setup) checkParties(f *findings) {
 		s.callers = append(s.callers, server.Caller{URI: p.URI, Role: server.Partner, Administrations: p.Administrations, Fetches: p.pulls()})
 		s.partners = append(s.partners, peer.Partner{URI: p.URI, Address: p.Address, Administrations: p.Administrations})
 	}
+}
+
+// check looks at what is said of fetching: all of it, or nothing.
+func (c FetchConfig) check(f *findings, key string) {
+	if c.none() {
+		return
+	}
+	if len(c.Kinds) == 0 {
+		f.refuse(key+".kinds", gateway.ConfigMissing, "")
+	}
+	if c.Each < 1 || c.Each > largestAttachment {
+		f.refuse(key+".each", gateway.ConfigLimit, c.Each.String(), "1MiB … 64MiB")
+	}
+	if c.Total < c.Each {
+		f.refuse(key+".total", gateway.ConfigLimit, c.Total.String(), ">= "+c.Each.String())
+	}
+	if c.Retention < time.Hour {
+		f.refuse(key+".retention", gateway.ConfigLimit, c.Retention.String(), ">= 1h")
+	}
+}
+
+// attachmentKinds are what images and scans may show.
+func attachmentKinds(chain *flow.Chain) (kinds []string) {
+	list, _ := chain.Tables.Lists().List("attachment-kind")
+	if list != nil {
+		for _, c := range list.Codes {
+			kinds = append(kinds, c.Code)
+		}
+	}
+	return kinds
 }
 
 // callerRoles are the roles that a caller may have.
@@ -356,6 +387,14 @@ func (s *setup) loadData(f *findings, load func(dir string) (*flow.Chain, error)
 func (s *setup) checkRoutes(f *findings, now time.Time) {
 	if s.chain == nil {
 		return
+	}
+	kinds := attachmentKinds(s.chain)
+	for i, p := range s.Partners {
+		for j, kind := range p.Attachments.Kinds {
+			if !slices.Contains(kinds, kind) {
+				f.refuse(fmt.Sprintf("partners[%d].attachments.kinds[%d]", i, j), gateway.ConfigChoice, kind, kinds...)
+			}
+		}
 	}
 	all := s.chain.Routes
 	if s.Administration == "" {

@@ -267,6 +267,10 @@ var badConfigurations = []struct {
 		s.edit("administrators:", fmt.Sprintf(`  - {uri: "customs://RU/gateway/2", address: "127.0.0.1:18643", administrations: [RU], roots: ru/ca.pem, crls: ru/crl.pem, pins: [%s]}
 administrators:`, strings.Repeat("ab", 32)))
 	}, []gateway.Code{gateway.ConfigPartnerTwice}},
+	{"attachments of a partner without bounds", edited("[RU]", "[RU]\n    attachments: {kinds: [SCAN, SMELL]}"),
+		[]gateway.Code{gateway.ConfigChoice, gateway.ConfigLimit, gateway.ConfigLimit}},
+	{"attachments of a partner of no kind", edited("[RU]", "[RU]\n    attachments: {each: 65MiB, total: 1MiB, retention: 1m}"),
+		[]gateway.Code{gateway.ConfigMissing, gateway.ConfigLimit, gateway.ConfigLimit, gateway.ConfigLimit}},
 	{"a partner for the own administration", edited("[RU]", "[RU, CN]"), []gateway.Code{gateway.ConfigOwnPartner}},
 	{"a party twice", edited("customs://CN/office/0603/post/1", "customs://RU/gateway/1"), []gateway.Code{gateway.ConfigTwice}},
 	{"a party that is no URI", edited("customs://CN/office/0603/post/1", "post"), []gateway.Code{gateway.TLSParty}},

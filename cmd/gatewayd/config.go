@@ -94,6 +94,8 @@ type PartnerConfig struct {
 	Address         string                   `yaml:"address"`
 	Administrations []gateway.Administration `yaml:"administrations"`
 	Cap             release.Size             `yaml:"cap"` // of its messages, where it is more than the gateway takes anyway
+	// Attachments says which images and scans that its messages name are fetched; without it none.
+	Attachments FetchConfig `yaml:"attachments"`
 	// Mode says how it gets what is for it: push, which is the default, or pull: it fetches.
 	Mode string `yaml:"mode"`
 	// Receipts says what it may acknowledge by what it has fetched: signed, which is the default, or plain.
@@ -101,6 +103,19 @@ type PartnerConfig struct {
 	// Fetch is how often is fetched from it what it has for us; zero: it hands that over.
 	Fetch time.Duration `yaml:"fetch"`
 	Vouch `yaml:",inline"`
+}
+
+// FetchConfig says which images and scans are fetched from a partner.
+type FetchConfig struct {
+	Kinds     []string      `yaml:"kinds"` // codes of the list attachment-kind
+	Each      mebibytes     `yaml:"each"`
+	Total     mebibytes     `yaml:"total"` // of all that are kept
+	Retention time.Duration `yaml:"retention"`
+}
+
+// none reports whether nothing is said.
+func (c FetchConfig) none() bool {
+	return len(c.Kinds) == 0 && c.Each == 0 && c.Total == 0 && c.Retention == 0
 }
 
 // How a partner gets what is for it, and what it acknowledges that by.

@@ -23,6 +23,8 @@ type LimitsConfig struct {
 	Wait   time.Duration `yaml:"wait"`   // for room, before a call is refused
 	Body   time.Duration `yaml:"body"`   // until a call's message is in
 	Disk   int           `yaml:"disk"`   // percent in use from which on nothing new is taken
+	// Attachment is the largest image or scan that an office hands in.
+	Attachment mebibytes `yaml:"attachment"`
 	// Searches is how often within an hour one caller may look for what is announced to other offices.
 	Searches int `yaml:"searches"`
 }
@@ -46,6 +48,9 @@ func (m *mebibytes) UnmarshalYAML(decode func(any) error) error {
 }
 
 func (m mebibytes) String() string { return fmt.Sprintf("%dMiB", int64(m)>>20) }
+
+// largestAttachment is as many bytes as a route can release.
+const largestAttachment = 64 << 20
 
 // leastMemory lets a small document in at least: with less nothing could be done.
 const leastMemory = 32 << 20
@@ -73,6 +78,9 @@ func (c LimitsConfig) limits(f *findings) budget.Limits {
 	}
 	if c.Disk != 0 && within("disk", c.Disk >= 1 && c.Disk <= 99, c.Disk, "1 … 99") {
 		out.Disk = float64(c.Disk) / 100
+	}
+	if c.Attachment != 0 && within("attachment", c.Attachment <= largestAttachment, c.Attachment, "1MiB … 64MiB") {
+		out.Attachment = int64(c.Attachment)
 	}
 	if c.Searches != 0 && within("searches", c.Searches >= 1 && c.Searches <= 1000, c.Searches, "1 … 1000") {
 		out.Searches = c.Searches

@@ -60,6 +60,10 @@ var configKeys = []configKey{
 	{"partners[].address", "address", "", "gateway.example:8443", "Where it is called; one that only fetches needs none."},
 	{"partners[].administrations[]", "", "", "RU", "For whom it speaks; each administration has one partner."},
 	{"partners[].cap", "", "8MiB", "32MiB", "The largest message that is taken from it, up to 64MiB."},
+	{"partners[].attachments.kinds[]", "", "none: nothing is fetched", "SCAN", "Images and scans that are fetched from it, where its messages name any: codes of the list attachment-kind. Nobody can look for a price in them, or for a person."},
+	{"partners[].attachments.each", "", "nothing is fetched", "16MiB", "The largest of them, up to 64MiB; a larger one is not fetched, and that is told."},
+	{"partners[].attachments.total", "", "nothing is fetched", "2048MiB", "How much of all of them is kept at most; what has no room then is not fetched."},
+	{"partners[].attachments.retention", "", "nothing is fetched", "2160h", "How long they are kept; then they are erased, and the audit trail says by which rule."},
 	{"partners[].mode", "", "push", "pull", "How it gets what is for it: push, and this gateway calls it, or pull, and it fetches: nobody calls it."},
 	{"partners[].receipts", "", "signed", "plain", "By what one that fetches may acknowledge: signed receipts alone, or plain ones too, outside the promise."},
 	{"partners[].fetch", "", "never: it hands over", "2s", "How often this gateway fetches what the partner has for it, 100ms to 1h, where the partner's record of it says pull."},
@@ -74,6 +78,7 @@ var configKeys = []configKey{
 	{"limits.wait", "", "2s", "1s", "How long a call waits for room before it is refused, 10ms to 1m."},
 	{"limits.body", "", "30s", "1m", "How long a call's message may take to come in, 1s to 10m."},
 	{"limits.disk", "", "90", "80", "Percent of the disk in use from which on nothing new is taken, 1 to 99."},
+	{"limits.attachment", "", "32MiB", "16MiB", "The largest image or scan that an office hands in, up to 64MiB; a route may take less."},
 	{"limits.searches", "", "30", "60", "How often within an hour one caller may look for what is announced to other offices, 1 to 1000."},
 }
 

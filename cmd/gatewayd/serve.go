@@ -108,7 +108,7 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 	collectEarly(s.limits)
 	g = flow.New(flow.Options{
 		Own: s.Administration, Chain: s.chain, Store: db, Keys: s.keys, Trust: s.trust, Tolerances: s.tolerances, Agreements: s.agreements,
-		Links: carrying(links), Fetches: s.fetches(), Sources: s.sources(links), Caps: s.caps(), Budget: room, Disk: diskOf(s.trustBase()),
+		Links: carrying(links), Fetches: s.fetches(), Sources: s.sources(links), Caps: s.caps(), Fetching: s.fetching(), Budget: room, Disk: diskOf(s.trustBase()),
 		Now: time.Now, NewID: uuid.NewString, Jitter: rand.Float64, Log: log,
 	})
 	monitor := server.NewMonitor(log, time.Now, figures.Handler(log.Library("prometheus")), s.needs(db, keys)...)
@@ -186,6 +186,18 @@ func (s *setup) caps() map[gateway.Administration]int {
 		}
 	}
 	return caps
+}
+
+// fetching is what is fetched of the administrations that partners speak for.
+func (s *setup) fetching() map[gateway.Administration]flow.Fetching {
+	out := make(map[gateway.Administration]flow.Fetching)
+	for _, p := range s.Partners {
+		for _, a := range p.Administrations {
+			f := p.Attachments
+			out[a] = flow.Fetching{Kinds: f.Kinds, Each: int64(f.Each), Total: int64(f.Total), Retention: f.Retention}
+		}
+	}
+	return out
 }
 
 // listen opens the doors, and runs what runs beside them until the context ends.

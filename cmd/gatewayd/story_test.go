@@ -84,6 +84,8 @@ func TestStories(t *testing.T) {
 
 			"postgres": postgres,
 			"cable":    cableTo,
+			"line":     lineTo,
+			"scan":     scan,
 
 			"same-explanation": sameExplanation,
 
@@ -114,6 +116,13 @@ func setUp(env *testscript.Env) error {
 		return err
 	}
 	env.Values[cableKey{}] = new(cable)
+	env.Defer(func() {
+		if err := promiseKept(env); err != nil {
+			env.T().Log(err)
+			env.T().FailNow()
+		}
+	})
+	env.Values[lineKey{}] = new(line)
 	for _, dir := range []string{"cases", "administrations"} {
 		if err := os.CopyFS(filepath.Join(env.WorkDir, dir), os.DirFS(filepath.Join("../../testdata", dir))); err != nil {
 			return err

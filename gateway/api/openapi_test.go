@@ -77,6 +77,10 @@ func finish(path, verb string, op object) {
 	answers["4XX"] = object{"description": "refused, with all faults", "content": object{
 		"application/problem+json": object{"schema": object{"$ref": "#/components/schemas/Problem"}},
 	}}
+	if path == uploads && verb == "put" {
+		finishUpload(op)
+		return
+	}
 	more, ok := posted[path]
 	if !ok || verb != "post" {
 		return
@@ -101,6 +105,27 @@ func finish(path, verb string, op object) {
 		made["headers"] = object{"Location": object{"description": "where it is found", "schema": object{"type": "string"}}}
 		answers["201"] = made
 	}
+}
+
+// uploads is where the bytes of an attachment are put as they are.
+const uploads = "/v1/attachments/{sha256}"
+
+func finishUpload(op object) {
+	content := op["requestBody"].(object)["content"].(object)
+	if _, done := content[request]; done {
+		return
+	}
+	whole := content["application/json"]
+	op["requestBody"] = object{"required": true, "content": object{
+		request: whole, "application/json": whole,
+		"application/octet-stream": object{"schema": object{"type": "string", "format": "binary"}},
+		"image/*":                  object{"schema": object{"type": "string", "format": "binary"}},
+		"application/pdf":          object{"schema": object{"type": "string", "format": "binary"}},
+	}}
+	op["parameters"] = append(op["parameters"].([]any), object{
+		"name": "Content-Range", "in": "header", "description": "of a part of the bytes, which begins behind those that are there; without it the body is all of them",
+		"schema": object{"type": "string"}, "example": "bytes 262144-524287/1500000",
+	})
 }
 
 // unused takes away the schemas that nothing refers to, and reports whether there were any.

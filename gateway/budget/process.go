@@ -9,12 +9,14 @@ type Limits struct {
 	Wait   time.Duration // how long a call waits for room, for each thing that it needs
 	Body   time.Duration // how long a call's message may take to come in
 	Disk   float64       // the part of the disk in use from which on nothing new is taken
+	// Attachment is how many bytes an image or a scan may have that an office hands in.
+	Attachment int64
 	// Searches is how often within an hour one caller may look for what is announced to other offices.
 	Searches int
 }
 
 // Default are the limits where nothing else is said.
-var Default = Limits{Memory: 128 << 20, Calls: 32, Wait: 2 * time.Second, Body: 30 * time.Second, Disk: 0.9, Searches: 30}
+var Default = Limits{Memory: 128 << 20, Calls: 32, Wait: 2 * time.Second, Body: 30 * time.Second, Disk: 0.9, Attachment: 32 << 20, Searches: 30}
 
 // WorkFactor is how many bytes of memory one byte of a document takes while it is judged
 // and translated, at most and C's included: measured, with the trace of every value.

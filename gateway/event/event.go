@@ -58,6 +58,19 @@ const (
 	IDReused            Name = "id used again"
 )
 
+// What happens to images and scans.
+const (
+	AttachmentHandedIn    Name = "attachment handed in"
+	AttachmentHandedOver  Name = "attachment handed over"
+	AttachmentFetched     Name = "attachment fetched"
+	AttachmentNotFetched  Name = "attachment not fetched"
+	AttachmentRefused     Name = "attachment refused"
+	AttachmentTaken       Name = "attachment taken over"
+	AttachmentsNotFetched Name = "attachments not looked through"
+	AttachmentsErased     Name = "attachments erased"
+	AttachmentsNotErased  Name = "attachments not erased"
+)
+
 // What comes of comparing what two gateways hold.
 const (
 	BalanceAwaited  Name = "balance awaited"
@@ -161,6 +174,15 @@ var Kinds = []Kind{
 	{MovementOpened, slog.LevelWarn, "A post that is not on a movement's route opened it and stated why; the reason is in the movement and, by digest, in the audit trail.", []string{"door", "party", "id", "caller", "movement"}},
 	{MovementOverdue, slog.LevelWarn, "A movement was waited for in its state for as long as it is; a person is to look into it.", []string{"state", "movement"}},
 	{IDReused, slog.LevelWarn, "An id came again with other bytes; nothing was taken.", []string{"door", "party", "id", "caller", "code"}},
+	{AttachmentHandedIn, slog.LevelInfo, "All bytes of an image or a scan of an office are on disk, and of its digest.", []string{"door", "party", "digest", "bytes", "caller"}},
+	{AttachmentHandedOver, slog.LevelInfo, "A partner was sent the last byte of what a message to it names.", []string{"message", "partner", "digest", "bytes", "caller"}},
+	{AttachmentFetched, slog.LevelInfo, "What a partner's message names is here, and of its digest.", []string{"message", "partner", "digest", "bytes", "took"}},
+	{AttachmentNotFetched, slog.LevelWarn, "An attempt to fetch it did not bring all; it goes on behind the last byte on disk.", []string{"message", "partner", "digest", "code", "attempt", "cause"}},
+	{AttachmentRefused, slog.LevelError, "What a partner has sent is not what its document says; it was taken away, and is fetched no more.", []string{"message", "partner", "digest", "code"}},
+	{AttachmentTaken, slog.LevelWarn, "Another process fetches it, for this one's lease was over, or it is kept no longer; what came is not written.", []string{"partner", "digest"}},
+	{AttachmentsNotFetched, slog.LevelError, "Nothing can be fetched from a partner for a reason of ours. Told once.", []string{"partner", "cause"}},
+	{AttachmentsErased, slog.LevelInfo, "Their time was over, or no submission had named them in time; the audit trail says which.", []string{"count"}},
+	{AttachmentsNotErased, slog.LevelError, "It could not be looked for what is kept no longer, or it could not be erased; it is tried again.", []string{"cause"}},
 	{BalanceAwaited, slog.LevelWarn, "This database was restored: nothing goes to a partner before what both hold was compared.", []string{"partner"}},
 	{BalanceStruck, slog.LevelInfo, "What two gateways hold was compared; codes name what they hold differently.", []string{"partner", "count", "codes", "took"}},
 	{BalanceFailed, slog.LevelWarn, "It could not be; it is tried again. Told once.", []string{"partner", "cause"}},

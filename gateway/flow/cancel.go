@@ -340,10 +340,7 @@ func (g *Gateway) recordCancellation(ctx context.Context, tx *store.Tx, a store.
 				continue
 			}
 			s.State, s.Reason, s.WaitsFor = gateway.Withdrawn, "taken back by "+j.submission.Called(), []string{}
-			if err := tx.PutSubmission(s); err != nil {
-				return false, err
-			}
-			if err := tx.Audit(a.Caller, "submission withdrawn", s.Office+" "+s.Called(), s.Digest); err != nil {
+			if err := errors.Join(tx.PutSubmission(s), auditState(tx, a.Caller, s)); err != nil {
 				return false, err
 			}
 		}

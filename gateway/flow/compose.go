@@ -212,6 +212,9 @@ func (g *Gateway) compose(ctx context.Context, j *judgement, plan Plan, parts []
 		return err
 	}
 	s.Faults = append(s.Faults, faults...)
+	if err := g.lackAttachments(ctx, j, rt, t); err != nil {
+		return err
+	}
 	if s.Faults.Refuse() {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"strings"
 	"sync"
@@ -194,6 +195,10 @@ func TestAKeyThatIsNotKnownYetParksNothing(t *testing.T) {
 type stub func(ctx context.Context, m seal.Sealed) (peer.Receipt, error)
 
 func (s stub) Deliver(ctx context.Context, m seal.Sealed) (peer.Receipt, error) { return s(ctx, m) }
+
+func (s stub) Attachment(ctx context.Context, id gateway.MessageID, digest gateway.Digest, offset int64) iter.Seq2[[]byte, error] {
+	return nothingAttached{}.Attachment(ctx, id, digest, offset)
+}
 
 func (s stub) Balance(context.Context, seal.Signed) (peer.Receipt, error) {
 	return peer.Receipt{}, errors.New("not asked")

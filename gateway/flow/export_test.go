@@ -32,3 +32,6 @@ func (g *Gateway) HasLeft(ctx context.Context, read messageReader, messages []st
 
 // VerdictText is verdictText, for tests.
 var VerdictText = verdictText
+
+// HurryPieces has a gateway wait no longer than this for a piece of an attachment.
+func (g *Gateway) HurryPieces(most time.Duration) { g.pieceTimeout = most }

@@ -6,6 +6,7 @@ package flow
 import (
 	"context"
 	"errors"
+	"iter"
 	"slices"
 	"sync"
 	"time"
@@ -28,9 +29,12 @@ type Link interface {
 	Deliver(ctx context.Context, m seal.Sealed) (peer.Receipt, error)
 	// Balance returns the partner's page of a balance as received.
 	Balance(ctx context.Context, query seal.Signed) (peer.Receipt, error)
+	// Attachment returns the bytes of an attachment that a message of the partner's names, from an
+	// offset on, some after the other. An error ends them.
+	Attachment(ctx context.Context, id gateway.MessageID, digest gateway.Digest, offset int64) iter.Seq2[[]byte, error]
 }
 
-// Options make a Gateway. All are required but Agreements, Links, Caps, Budget, Disk and Log.
+// Options make a Gateway. All are required but Agreements, Links, Caps, Fetching, Budget, Disk and Log.
 type Options struct {
 	Own        gateway.Administration
 	Chain      *Chain
@@ -38,13 +42,14 @@ type Options struct {
 	Keys       *seal.Keyring
 	Trust      *seal.Trust
 	Tolerances reconcile.Tolerances
-	Agreements recognition.Agreements             // by which controls are recognised
-	Links      map[gateway.Administration]Link    // who is asked to deliver for whom
-	Fetches    map[gateway.Administration]Fetches // who fetches what is for it: nothing is handed over to it
-	Sources    []Source                           // from whom is fetched what is for us
-	Caps       map[gateway.Administration]int     // whose messages may have more bytes than others
-	Budget     *budget.Process                    // what may be used at once; by default its Default
-	Disk       func() (used float64, err error)   // which part of the database's disk is in use; nil: nobody looks
+	Agreements recognition.Agreements              // by which controls are recognised
+	Links      map[gateway.Administration]Link     // who is asked to deliver for whom
+	Fetches    map[gateway.Administration]Fetches  // who fetches what is for it: nothing is handed over to it
+	Sources    []Source                            // from whom is fetched what is for us
+	Caps       map[gateway.Administration]int      // whose messages may have more bytes than others
+	Fetching   map[gateway.Administration]Fetching // whose attachments are fetched
+	Budget     *budget.Process                     // what may be used at once; by default its Default
+	Disk       func() (used float64, err error)    // which part of the database's disk is in use; nil: nobody looks
 	Now        func() time.Time
 	NewID      func() string  // a fresh UUID
 	Jitter     func() float64 // in [0, 1)
@@ -54,17 +59,19 @@ type Options struct {
 // Gateway runs both sentences for one administration.
 type Gateway struct {
 	Options
-	couriers    map[gateway.Administration]*courier
-	balancers   map[gateway.Administration]*balancer
-	desk        desk
-	refusals    refusals
-	diskUnknown outage // looks at the disk that failed
-	diskFull    outage // what was not taken for want of room on it
+	couriers     map[gateway.Administration]*courier
+	balancers    map[gateway.Administration]*balancer
+	fetchers     map[gateway.Administration]*fetcher
+	pieceTimeout time.Duration // PieceTimeout, but in tests
+	desk         desk
+	refusals     refusals
+	diskUnknown  outage // looks at the disk that failed
+	diskFull     outage // what was not taken for want of room on it
 }
 
 // New returns a gateway. Run starts its couriers.
 func New(o Options) *Gateway {
-	g := &Gateway{Options: o, couriers: make(map[gateway.Administration]*courier), balancers: make(map[gateway.Administration]*balancer)}
+	g := &Gateway{Options: o, pieceTimeout: PieceTimeout, couriers: make(map[gateway.Administration]*courier), balancers: make(map[gateway.Administration]*balancer), fetchers: make(map[gateway.Administration]*fetcher)}
 	if o.Budget == nil {
 		g.Budget = budget.New(budget.Default)
 	}
@@ -77,6 +84,7 @@ func New(o Options) *Gateway {
 	for a := range o.Links {
 		g.couriers[a] = newCourier(g, a)
 		g.balancers[a] = &balancer{g: g, with: a, wake: make(chan struct{}, 1)}
+		g.fetchers[a] = &fetcher{g: g, from: a, wake: make(chan struct{}, 1)}
 		g.balancers[a].opened.Store(g.Waits(a)) // whom nobody calls cannot be asked
 	}
 	return g
@@ -99,6 +107,9 @@ func (g *Gateway) Run(ctx context.Context) {
 	for _, b := range g.balancers {
 		wg.Go(func() { b.run(ctx) })
 	}
+	for _, f := range g.fetchers {
+		wg.Go(func() { f.run(ctx) })
+	}
 	for _, s := range g.Sources {
 		wg.Go(func() { g.fetching(ctx, s) })
 	}
@@ -118,11 +129,12 @@ func (g *Gateway) heed(ctx context.Context) {
 		}
 		for to := range g.couriers {
 			g.notify(to)
+			g.fetchNow(to)
 		}
 	}
 }
 
-// SweepEvery is how often it is looked for held parts and movements whose time is over, and for
+// SweepEvery is how often it is looked for held parts, movements and attachments whose time is over, and for
 // refusals that are counted and not recorded.
 const SweepEvery = time.Minute
 
@@ -136,6 +148,9 @@ func (g *Gateway) sweep(ctx context.Context) {
 		}
 		if err := g.TellOverdue(ctx); err != nil && ctx.Err() == nil {
 			g.Log.Tell(event.Event{Name: event.OverdueNotTold, Cause: err})
+		}
+		if err := g.EraseAttachments(ctx); err != nil && ctx.Err() == nil {
+			g.Log.Tell(event.Event{Name: event.AttachmentsNotErased, Cause: err})
 		}
 		if err := g.tellRefusals(ctx, g.Now()); err != nil && ctx.Err() == nil {
 			g.Log.Tell(event.Event{Name: event.RefusalsNotCounted, Cause: err})
@@ -184,7 +199,7 @@ func (g *Gateway) ExpireHeld(ctx context.Context) error {
 					continue
 				}
 				now.State, now.Reason = gateway.Expired, notInTime(now)
-				if err := errors.Join(tx.PutSubmission(now), g.actEnded(ctx, tx, now.MessageID, now)); err != nil {
+				if err := errors.Join(tx.PutSubmission(now), auditState(tx, "gateway", now), g.actEnded(ctx, tx, now.MessageID, now)); err != nil {
 					return err
 				}
 			}

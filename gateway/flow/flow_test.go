@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -52,16 +53,19 @@ func (c *clock) add(d time.Duration) {
 // wire is the link to another gateway in the same process, with the trouble that a
 // test puts on it.
 type wire struct {
-	mu        sync.Mutex
-	to        *flow.Gateway
-	from      gateway.Administration
-	trouble   func(try int) error // before the message is handed over
-	lose      func(try int) bool  // the receipt, after it
-	spoil     func(*peer.Receipt)
-	away      bool // to a question about the balance
-	spoilPage func(*peer.Receipt)
-	tries     int
-	sent      []seal.Sealed
+	mu         sync.Mutex
+	to         *flow.Gateway
+	from       gateway.Administration
+	trouble    func(try int) error // before the message is handed over
+	lose       func(try int) bool  // the receipt, after it
+	spoil      func(*peer.Receipt)
+	away       bool // to a question about the balance
+	spoilPage  func(*peer.Receipt)
+	spoilBytes func(offset int64, yield func([]byte, error) bool) // instead of an attachment's
+	silent     bool                                               // it sends nothing of an attachment, and goes on doing so
+	breakAfter int                                                // pieces of one
+	tries      int
+	sent       []seal.Sealed
 }
 
 func (w *wire) Deliver(ctx context.Context, m seal.Sealed) (peer.Receipt, error) {
@@ -101,6 +105,41 @@ func (w *wire) Balance(ctx context.Context, query seal.Signed) (peer.Receipt, er
 		w.spoilPage(&out)
 	}
 	return out, err
+}
+
+// Attachment hands out what the other gateway has, as the link over the wire does.
+func (w *wire) Attachment(ctx context.Context, id gateway.MessageID, digest gateway.Digest, offset int64) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		if w.silent {
+			<-ctx.Done()
+			yield(nil, ctx.Err())
+			return
+		}
+		if w.spoilBytes != nil {
+			w.spoilBytes(offset, yield)
+			return
+		}
+		left := errors.New("left")
+		err := w.to.HandOutAttachment(ctx, "customs://"+string(w.from)+"/gateway/1", []gateway.Administration{w.from}, id, digest, offset, func(_ store.Attachment, _ int64, content []byte) error {
+			if w.breakAfter--; w.breakAfter == 0 {
+				return errors.New("the line broke")
+			}
+			if !yield(content, nil) {
+				return left
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, left) {
+			yield(nil, err)
+		}
+	}
+}
+
+// nothingAttached is a link over which no attachment comes.
+type nothingAttached struct{}
+
+func (nothingAttached) Attachment(context.Context, gateway.MessageID, gateway.Digest, int64) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) { yield(nil, errors.New("nobody there")) }
 }
 
 // world is two gateways on one clock.

@@ -237,6 +237,7 @@ func (g *Gateway) judgeOnce(ctx context.Context, a store.Arrival, opened seal.Op
 		return store.Inbound{}, false, fmt.Errorf("judge message: %w", err)
 	}
 	if judged && !again {
+		g.fetchNow(in.Sender)
 		g.tellVerdict(event.MessageJudged, in, "", g.Now().Sub(a.Received))
 	}
 	return in, again, nil
@@ -283,6 +284,9 @@ func (g *Gateway) recordVerdict(ctx context.Context, tx *store.Tx, a store.Arriv
 			return false, err
 		}
 		if in.Offices, err = g.concerned(ctx, tx, *in); err != nil {
+			return false, err
+		}
+		if err := g.awaitAttachments(ctx, tx, *in, doc); err != nil {
 			return false, err
 		}
 	}

@@ -117,6 +117,11 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 	} else if !free {
 		return true, tx.Audit("gateway", "judged again: another has taken its number", s.Called(), a.Digest)
 	}
+	if there, err := g.attachmentsThere(ctx, tx, j); err != nil {
+		return false, err
+	} else if !there {
+		return true, tx.Audit("gateway", "judged again: an attachment is there no more", s.Called(), a.Digest)
+	}
 	if j.revises != nil {
 		if again, err := g.recordRevision(ctx, tx, a, j); err != nil {
 			return false, err
@@ -164,17 +169,14 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 	if len(j.messages) > 0 {
 		for _, h := range j.held {
 			h.State, h.Route, h.MessageID, h.Version, h.WaitsFor = gateway.Joined, s.Route, s.MessageID, s.Version, []string{}
-			if err := tx.PutSubmission(h); err != nil {
+			if err := errors.Join(tx.PutSubmission(h), auditState(tx, a.Caller, h)); err != nil {
 				return false, err
 			}
 		}
 	}
 	for _, h := range j.dropped {
 		h.State, h.Reason, h.WaitsFor = gateway.Withdrawn, "taken back by "+s.Called(), []string{}
-		if err := tx.PutSubmission(h); err != nil {
-			return false, err
-		}
-		if err := tx.Audit(a.Caller, "submission withdrawn", h.Office+" "+h.Called(), h.Digest); err != nil {
+		if err := errors.Join(tx.PutSubmission(h), auditState(tx, a.Caller, h)); err != nil {
 			return false, err
 		}
 	}
@@ -201,6 +203,9 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 			if err := errors.Join(tx.TakeNumber(g.officeKey(s.Office), n, m.ID), tx.Audit("gateway", "number taken", n+" "+string(m.ID), m.PayloadDigest)); err != nil {
 				return false, err
 			}
+		}
+		if err := g.nameAttachments(ctx, tx, *m, s.Office, j.notices[i]); err != nil {
+			return false, err
 		}
 		if j.cancels != nil || m.Kind == kindCancellation || m.Kind == kindArrival {
 			continue
@@ -237,7 +242,13 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 		}
 	}
 	j.recorded = true
-	return false, tx.Audit(a.Caller, "submission "+string(s.State), a.Party+" "+s.Called(), a.Digest)
+	return false, auditState(tx, a.Caller, *s)
+}
+
+// auditState says in the audit trail what state a submission has come to. Whatever changes that says so:
+// the trail, played again, gives the states that are stored.
+func auditState(tx *store.Tx, actor string, s store.Submission) error {
+	return tx.Audit(actor, "submission "+string(s.State), s.Office+" "+s.Called(), s.Digest)
 }
 
 // ended reports whether a submission has come to what it comes to: it is not judged any more.

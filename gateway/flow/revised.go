@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -69,10 +70,7 @@ func (g *Gateway) recordRevision(ctx context.Context, tx *store.Tx, a store.Arri
 			return false, err
 		}
 		s.Canonical = full.Canonical
-		if err := tx.PutSubmission(s); err != nil {
-			return false, err
-		}
-		if err := tx.Audit(a.Caller, "submission withdrawn", s.Office+" "+s.Called(), s.Digest); err != nil {
+		if err := errors.Join(tx.PutSubmission(s), auditState(tx, a.Caller, s)); err != nil {
 			return false, err
 		}
 	}

@@ -385,7 +385,7 @@ func (g *Gateway) recordBoth(ctx context.Context, tx *store.Tx, a store.Arrival,
 			return false, err
 		}
 		of.ID, of.SecondOf, of.Recipients, of.Claim, of.Judged = s.ID, s.SecondOf, o.arrival.Recipients, store.Claim{}, true
-		if err := errors.Join(tx.PutArrival(of), tx.PutSubmission(s)); err != nil {
+		if err := errors.Join(tx.PutArrival(of), tx.PutSubmission(s), auditState(tx, a.Caller, s)); err != nil {
 			return false, err
 		}
 	}
@@ -410,7 +410,7 @@ func (g *Gateway) noSecond(ctx context.Context, tx *store.Tx, j *judgement) erro
 		}
 		o := both[1]
 		o.State, o.Reason, o.WaitsFor = gateway.Withdrawn, "what it goes with is for one addressee alone", []string{}
-		if err := tx.PutSubmission(o); err != nil {
+		if err := errors.Join(tx.PutSubmission(o), auditState(tx, "gateway", o)); err != nil {
 			return err
 		}
 	}

@@ -249,13 +249,7 @@ func (g *Gateway) Withdraw(ctx context.Context, c Caller, id gateway.SubmissionI
 		}
 		for _, s := range held {
 			s.State, s.Reason, s.WaitsFor = gateway.Withdrawn, reason, []string{}
-			if err := tx.PutSubmission(s); err != nil {
-				return err
-			}
-			if err := g.actEnded(ctx, tx, s.MessageID, s); err != nil {
-				return err
-			}
-			if err := tx.Audit(c.URI, "submission withdrawn", c.Office+" "+s.Called(), s.Digest); err != nil {
+			if err := errors.Join(tx.PutSubmission(s), g.actEnded(ctx, tx, s.MessageID, s), auditState(tx, c.URI, s)); err != nil {
 				return err
 			}
 		}

@@ -46,6 +46,7 @@ func russianManifest(n int) []byte {
 // road is a link that several messages travel on at once. It loses some receipts, and looks
 // whether each message was on disk as sent before it came.
 type road struct {
+	nothingAttached
 	from, to *flow.Gateway
 	lost     int // of how many receipts one is lost; 0: none
 	closed   bool

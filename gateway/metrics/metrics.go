@@ -137,6 +137,7 @@ var doors = []struct{ begins, door string }{
 	{"/exchange.v1.PeerService/", "peer"},
 	{"/exchange.v1.MovementService/", "movements"},
 	{"/exchange.v1.BalanceService/", "balances"},
+	{"/exchange.v1.AttachmentService/", "attachments"},
 	{"rest", "rest"},
 }
 

@@ -8,6 +8,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
+	"iter"
 	"strings"
 	"time"
 
@@ -152,6 +154,45 @@ func (l *Link) State() string {
 
 // Close ends the link.
 func (l *Link) Close() error { return l.conn.Close() }
+
+// CodeOf is the code of the first fault by which a partner refuses, if it is one by its form; empty: none.
+func CodeOf(err error) gateway.Code {
+	for _, d := range status.Convert(err).Details() {
+		if f, ok := d.(*exchangev1.Fault); ok && plainCode(f.Code) {
+			return gateway.Code(f.Code)
+		}
+	}
+	return ""
+}
+
+// Attachment returns the bytes of an attachment that a message of the partner's names, from an offset on, as
+// they come. An error ends them, and so does what does not follow on what came before.
+func (l *Link) Attachment(ctx context.Context, id gateway.MessageID, digest gateway.Digest, offset int64) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		ctx, cancel := context.WithCancel(ctx) // whoever has enough leaves
+		defer cancel()
+		stream, err := exchangev1.NewPeerServiceClient(l.conn).Attachment(ctx, &exchangev1.PeerAttachmentRequest{
+			MessageId: string(id), Sha256: digest.String(), Offset: uint64(offset),
+		})
+		for err == nil {
+			var part *exchangev1.AttachmentPart
+			if part, err = stream.Recv(); err != nil {
+				break
+			}
+			if part.GetOffset() != uint64(offset) {
+				err = fmt.Errorf("bytes at %d, want those at %d", part.GetOffset(), offset)
+				break
+			}
+			offset += int64(len(part.GetContent()))
+			if !yield(part.GetContent(), nil) {
+				return
+			}
+		}
+		if !errors.Is(err, io.EOF) {
+			yield(nil, &answeredError{"attachment", err})
+		}
+	}
+}
 
 // Deliver hands over one message and returns the partner's receipt. An error that is no
 // NotSentError leaves open whether the partner has the message: repeat it with the same id

@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -47,6 +48,25 @@ func TestHandledOnPaper(t *testing.T) {
 	}
 	if both, _, _ := reconcile.HandleOnPaper(two, "2", paper); both.State() != reconcile.StateOnPaper {
 		t.Errorf("both are %s", both.State())
+	}
+	// What changes it, and what changes that, begins no announcement of its own; what changes another does.
+	versions := done
+	for i, of := range []string{"D1", "D3-0"} {
+		change := &customsv1.Document{
+			Envelope: &customsv1.Envelope{DocumentId: fmt.Sprintf("D3-%d", i), References: []*customsv1.Reference{{Id: of, Kind: customsv1.ReferenceKind_CHANGED}}},
+			Kind:     &customsv1.Document_Manifest{Manifest: &customsv1.Manifest{Batch: "B1", Consignments: []*customsv1.Consignment{{TransportDocument: &customsv1.DocumentReference{Id: "W3"}}}}},
+		}
+		var err error
+		from := reconcile.Origin{Message: gateway.MessageID(fmt.Sprintf("3-%d", i)), Sender: "CN", Received: at, Expected: at.Add(time.Hour)}
+		if versions, err = reconcile.Attach(versions, change, from, reconcile.Tolerances{}); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(versions.Counting()); n != 1 || !versions.OnPaper() || versions.State() != reconcile.StateOnPaper {
+			t.Errorf("changed %d times it is %s, of %d", i+1, versions.State(), n)
+		}
+	}
+	if beside := announce(versions, "4", "W4"); beside.OnPaper() {
+		t.Error("what is announced beside what was changed is on paper")
 	}
 	arrival := &customsv1.Document{Envelope: &customsv1.Envelope{DocumentId: "A"}, Kind: &customsv1.Document_ArrivalReport{ArrivalReport: &customsv1.ArrivalReport{
 		Batch: "B1", At: &customsv1.Instant{Value: "2026-03-01T11:00:00+08:00"}, Consignments: []*customsv1.Consignment{{TransportDocument: &customsv1.DocumentReference{Id: "W1"}}},

@@ -115,10 +115,37 @@ func HandleOnPaper(m Movement, message gateway.MessageID, p Paper) (out Movement
 	return m, changed, ok
 }
 
-// OnPaper reports whether all that announces the movement is handled on paper.
+// OnPaper reports whether all that announces the movement is handled on paper, in this version or an
+// earlier one: what changes an announcement begins no other.
 func (m Movement) OnPaper() bool {
 	counting := m.Counting()
-	return len(counting) > 0 && !slices.ContainsFunc(counting, func(r Record) bool { return r.Paper == nil })
+	if len(counting) == 0 || !slices.ContainsFunc(m.Announced, func(r Record) bool { return r.Paper != nil }) {
+		return false
+	}
+	return !slices.ContainsFunc(counting, func(r Record) bool { return !m.onPaper(r) })
+}
+
+func (m Movement) onPaper(r Record) bool {
+	seen := make(map[documentKey]bool)
+	documents := []documentKey{}
+	for versions := []Record{r}; len(versions) > 0; {
+		for _, v := range versions {
+			if v.Paper != nil {
+				return true
+			}
+			documents = append(documents, v.replaces()...)
+			if v.DocumentID != "" {
+				documents = append(documents, v.document())
+			}
+		}
+		documents = slices.DeleteFunc(documents, func(d documentKey) bool { return seen[d] })
+		for _, d := range documents {
+			seen[d] = true
+		}
+		versions = slices.DeleteFunc(slices.Clone(m.Announced), func(o Record) bool { return !slices.Contains(documents, o.document()) })
+		documents = nil
+	}
+	return false
 }
 
 // Origin says how a document came.

@@ -183,11 +183,9 @@ func (m Movement) Transits() []Transit {
 	type operation struct{ key, territory string }
 	of := make(map[operation]*Transit)
 	var order []operation
-	apart := make(map[string]bool) // transits of which events name a territory
+	named := make(territories)
 	for i, r := range events {
-		if r.Transit.Territory != "" {
-			apart[keys[len(declared)+i]] = true
-		}
+		named.add(keys[len(declared)+i], r)
 	}
 	declarations := make(map[string][]Record)
 	for i, r := range declared {
@@ -216,15 +214,17 @@ func (m Movement) Transits() []Transit {
 		return of[o]
 	}
 	for i := range declared {
-		if !apart[keys[i]] {
+		if len(named[keys[i]]) == 0 {
 			open(keys[i], "")
 		}
 	}
 	for i, r := range events {
-		open(keys[len(declared)+i], r.Transit.Territory).event(r)
+		key := keys[len(declared)+i]
+		open(key, named.of(key, r)).event(r)
 	}
 	for i, r := range events {
-		open(keys[len(declared)+i], r.Transit.Territory).late(*r.Transit)
+		key := keys[len(declared)+i]
+		open(key, named.of(key, r)).late(*r.Transit)
 	}
 	out := make([]Transit, len(order))
 	for i, o := range order {
@@ -233,6 +233,41 @@ func (m Movement) Transits() []Transit {
 		out[i] = *t
 	}
 	return out
+}
+
+// territories are those that the events of each transit name, with who has named each.
+type territories map[string]map[string][]gateway.Administration
+
+func (t territories) add(key string, event Record) {
+	name := event.Transit.Territory
+	if name == "" {
+		return
+	}
+	if t[key] == nil {
+		t[key] = make(map[string][]gateway.Administration)
+	}
+	t[key][name] = append(t[key][name], event.Sender)
+}
+
+// of is the territory of an event: of one that names none, the only one of its transit, or the only one
+// that its sender's other events name; else empty.
+func (t territories) of(key string, event Record) (name string) {
+	if event.Transit.Territory != "" {
+		return event.Transit.Territory
+	}
+	own := 0
+	for territory, by := range t[key] {
+		if len(t[key]) == 1 {
+			return territory
+		}
+		if slices.Contains(by, event.Sender) {
+			name, own = territory, own+1
+		}
+	}
+	if own != 1 {
+		return ""
+	}
+	return name
 }
 
 // declaredPackages are those of the declaration that came last: of all parts that it was sent in.

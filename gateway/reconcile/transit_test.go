@@ -94,6 +94,10 @@ func TestTransits(t *testing.T) {
 		"decided by number, which answers it": {[]string{transit, `{"envelope":{"references":[{"kind":"ANSWERED","id":"TD-1"}]},"transitEvent":{"kind":"TR_ALLOWED","transit":{"number":"0000123","office":"10719110","date":"2026-03-02"}}}`,
 			`{"transitEvent":{"kind":"TR_COMPLETED_W_RESERVATION","transit":{"number":"0000123","office":"10719110","date":"2026-03-02"},"office":{"code":"10702030"},"ended":"2026-03-09"}}`},
 			[]string{"transit discharged of 100 TRN_RESERVED"}},
+		"an event that names no territory is of the only one": {[]string{transit, event("STARTED", "10719110", 2, ""), strings.Replace(event("ARRIVED", "10702030", 4, ""), `"territory":"EAEU",`, "", 1)},
+			[]string{"EAEU transit arrived of 100"}},
+		"an event that names none of several is of none": {[]string{transit, strings.Replace(event("STARTED", "0603", 1, ""), "EAEU", "CN", 1), event("STARTED", "10719110", 2, ""),
+			strings.Replace(event("ARRIVED", "10702030", 4, ""), `"territory":"EAEU",`, "", 1)}, []string{"CN transit started of 100", "EAEU transit started of 100", "transit arrived of 100"}},
 		"a guarantee is no state": {[]string{event("CERT_ALLOWED", "10719110", 2, "")}, []string{"EAEU transit declared of "}},
 		"two transits":            {[]string{transit, strings.ReplaceAll(event("STARTED", "10719110", 2, ""), "448", "449")}, []string{"transit declared of 100", "EAEU transit started of "}},
 	} {
@@ -130,6 +134,29 @@ func TestTransitsInAnyOrder(t *testing.T) {
 			rt.Fatalf("(-want +got):\n%s", diff)
 		}
 	})
+}
+
+// Of several territories, an event that names none is of the one that its sender's other events name.
+func TestTerritoryBySender(t *testing.T) {
+	of := func(sender gateway.Administration, e string) Record {
+		r := attached(t, []int{0}, e).TransitEvents[0]
+		r.Sender = sender
+		return r
+	}
+	chinese, russian := strings.Replace(event("STARTED", "0603", 1, ""), "EAEU", "CN", 1), event("STARTED", "10719110", 2, "")
+	silent := strings.Replace(russian, `"territory":"EAEU",`, "", 1)
+	named := make(territories)
+	for _, r := range []Record{of("CN", chinese), of("RU", russian), of("RU", silent)} {
+		named.add("T", r)
+	}
+	for sender, want := range map[gateway.Administration]string{"CN": "CN", "RU": "EAEU", "KZ": ""} {
+		if got := named.of("T", of(sender, silent)); got != want {
+			t.Errorf("an event of %s is of %q, want %q", sender, got, want)
+		}
+	}
+	if got := named.of("U", of("RU", silent)); got != "" {
+		t.Errorf("an event of another transit is of %q", got)
+	}
 }
 
 // A transit is one journey, however long it takes; what tells of it first opens its movement.

@@ -30,14 +30,20 @@ type Attachments struct {
 // attachments is the field that holds them, of the kinds of document that have any.
 const attachments = "attachments"
 
+// arrivalReport is the kind of document that the gateway makes of what a post records.
+const arrivalReport = "ArrivalReport"
+
 // The code list of what attachments show, and how many a document may name.
 const (
 	attachmentKinds = "attachment-kind"
 	maxAttachments  = 20
 )
 
-// attachmentsOf are those that a document names.
-func attachmentsOf(d *customsv1.Document) []*customsv1.Attachment {
+// Releases reports whether attachments of a kind are released; of none, none is.
+func (a *Attachments) Releases(kind string) bool { return a != nil && slices.Contains(a.Kinds, kind) }
+
+// AttachmentsOf are those that a document names.
+func AttachmentsOf(d *customsv1.Document) []*customsv1.Attachment {
 	if body := document.Body(d); body.IsValid() {
 		if b, ok := body.Interface().(interface {
 			GetAttachments() []*customsv1.Attachment
@@ -58,9 +64,9 @@ func (a *Attachments) release(d *customsv1.Document) (denied []string, faults ga
 		faults = append(faults, gateway.Fault{Code: code, Severity: gateway.Error, Path: path, Value: value, Expected: gateway.Term(expected)})
 	}
 	number, left := 0, uint64(a.Total)
-	for i, at := range attachmentsOf(d) {
+	for i, at := range AttachmentsOf(d) {
 		path := fmt.Sprintf("%s[%d]", attachments, i)
-		if !slices.Contains(a.Kinds, at.GetKind()) {
+		if !a.Releases(at.GetKind()) {
 			proto.Reset(at)
 			denied = append(denied, path)
 			continue
@@ -97,6 +103,9 @@ func (l *linter) attachments(rt *Route, lists *codelist.Lists) {
 		return
 	case err != nil:
 		l.addf(attachments, "%s names no attachments", rt.Kind)
+		return
+	case rt.Kind == arrivalReport:
+		l.addf(attachments, "the gateway makes this document itself: nobody hands in what it names")
 		return
 	}
 	rt.allowed.add(attachments)

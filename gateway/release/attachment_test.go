@@ -134,6 +134,7 @@ func TestARouteOfAttachmentsIsWhole(t *testing.T) {
 		"unknown key":         {inspections("attachments: {kinds: [SCAN], each: 1MiB, total: 1MiB, number: 1, retention: 1h, prices: true}\n"), "prices"},
 		"by the allow-list":   {strings.Replace(inspections(""), "control]", "control, attachments]", 1), "says the key attachments"},
 		"some of one of them": {strings.Replace(inspections(""), "control]", "control, attachments.name]", 1), "says the key attachments"},
+		"by the gateway":      {strings.ReplaceAll(inspections(key("[SCAN]", "1MiB", "1MiB", "1", "1h")), "InspectionResult", "ArrivalReport"), "the gateway makes this document itself"},
 		"a kind without":      {strings.Replace(route, "supplies:", key("[SCAN]", "1MiB", "1MiB", "1", "1h")+"supplies:", 1), "PreArrivalNotice names no attachments"},
 	} {
 		var err error

@@ -50,14 +50,15 @@ func TestEveryCallEveryRole(t *testing.T) {
 	may := map[Role][]string{
 		Post: {
 			"Submit", "SubmissionService/Check", "Withdraw", "Choose", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "SubmissionService/Explain",
+			"AttachmentService/Put", "AttachmentService/Get", "AttachmentService/List",
 			"Sent", "Find", "MovementService/Get", "MovementService/List", "Timeline", "Announced", "RecordArrival", "RecordDeparture", "Elsewhere", "Open", "Print", "HandleOnPaper",
 		},
 		Supervisor: {
-			"Print", "Approve", "Rule", "Coverage", "Overrides", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "SubmissionService/Explain", "Find", "MovementService/Get", "MovementService/List", "Timeline", "Announced",
+			"AttachmentService/List", "Print", "Approve", "Rule", "Coverage", "Overrides", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "SubmissionService/Explain", "Find", "MovementService/Get", "MovementService/List", "Timeline", "Announced",
 		},
 		System: {
 			"Submit", "SubmissionService/Check", "Withdraw", "Choose", "SubmissionService/Get", "SubmissionService/List", "SubmissionService/Watch", "SubmissionService/Explain",
-			"Print", "HandOver", "NumberService/List", "Uses", "Sent", "InboxService/Explain", "InboxService/List", "InboxService/Get", "InboxService/Watch", "InboxService/Acknowledge", "Find", "MovementService/Get", "MovementService/List", "Timeline", "Announced",
+			"AttachmentService/Put", "AttachmentService/Get", "AttachmentService/List", "AttachmentService/Read", "Print", "HandOver", "NumberService/List", "Uses", "Sent", "InboxService/Explain", "InboxService/List", "InboxService/Get", "InboxService/Watch", "InboxService/Acknowledge", "Find", "MovementService/Get", "MovementService/List", "Timeline", "Announced",
 			"Create", "SubscriptionService/Get", "SubscriptionService/List", "End", "Fetch", "SubscriptionService/Acknowledge", "Renew", "Release", "Follow", "Content",
 		},
 		Analyst: {"Coverage", "MessageService/List", "MessageService/Explain", "MappingService/List", "MappingService/Get"},
@@ -66,7 +67,7 @@ func TestEveryCallEveryRole(t *testing.T) {
 			"Parked", "Decode", "BalanceService/List", "BalanceService/Run", "BalanceService/Differences", "PartnerService/Card", "PartnerService/Check",
 			"PartnerService/List", "Queues", "HandOver", "NumberService/List", "Uses",
 		},
-		Partner: {"Deliver", "PeerService/Balance", "Introduce"},
+		Partner: {"Deliver", "PeerService/Balance", "PeerService/Attachment", "Introduce"},
 	}
 	for role := range Roles {
 		if _, ok := may[role]; !ok {

@@ -45,6 +45,8 @@ var statusCodes = map[gateway.Code]codes.Code{
 	gateway.TableMissing:  codes.FailedPrecondition,
 	gateway.ConfigMissing: codes.FailedPrecondition, gateway.ConfigFileMissing: codes.FailedPrecondition,
 	gateway.ConfigUnreadable: codes.FailedPrecondition, gateway.ConfigFileForm: codes.FailedPrecondition,
+	gateway.AttachmentOffset: codes.OutOfRange, gateway.AttachmentsUnnamed: codes.ResourceExhausted,
+	gateway.AttachmentGone: codes.FailedPrecondition, gateway.AttachmentComing: codes.FailedPrecondition,
 	gateway.NotOwnOffice:  codes.PermissionDenied,
 	gateway.CallerUnknown: codes.PermissionDenied,
 	gateway.RightMissing:  codes.PermissionDenied,
@@ -72,11 +74,14 @@ const (
 	StorageRetry = time.Minute
 	StoreRetry   = 5 * time.Second
 	SearchRetry  = 10 * time.Minute
+	// AttachmentRetry is for who has handed in more than submissions name.
+	AttachmentRetry = time.Minute
 )
 
 var retries = map[gateway.Code]time.Duration{
 	gateway.StorageShort: StorageRetry, gateway.NotAvailable: StoreRetry, gateway.JudgementPending: StoreRetry,
 	gateway.SearchTooOften: SearchRetry, gateway.FetchedTooMany: flow.DefaultLease,
+	gateway.AttachmentComing: StoreRetry, gateway.AttachmentsUnnamed: AttachmentRetry,
 }
 
 // refused is a status that a call ends with, and the codes of its faults for who tells of it.

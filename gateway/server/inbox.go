@@ -77,6 +77,11 @@ func (s inbox) Get(ctx context.Context, r *exchangev1.GetInboxRequest) (*exchang
 		out.Acknowledgements = append(out.Acknowledgements, &exchangev1.Acknowledgement{Subscription: a.Subscription, At: stamp(a.At), Caller: a.By})
 	}
 	out.Content, out.Changes = content, presentChanges(changes, language(ctx))
+	named, err := s.flow.AttachmentsReceived(ctx, in)
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	out.Attachments = presentAttachments(named, language(ctx))
 	if len(content) > 0 {
 		out.MediaType = f.mediaType
 	}

@@ -11,6 +11,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
 	"maps"
 	"net"
@@ -272,6 +273,35 @@ func (h *house) inbound(state gateway.MessageState) string {
 	return id
 }
 
+// handedIn puts an attachment of an office on the record.
+func (h *house) handedIn(office string, content []byte) {
+	h.do(func(tx *store.Tx) error { return putAttachment(tx, store.DoorSubmit, office, content) })
+}
+
+func putAttachment(tx *store.Tx, door, party string, content []byte) error {
+	a := store.Attachment{
+		Door: door, Party: party, Digest: gateway.DigestOf(content), MediaType: "image/png", Size: int64(len(content)), Received: int64(len(content)),
+		State: store.AttachmentHere, Created: tx.Now(), Until: tx.Now().Add(time.Hour),
+	}
+	return errors.Join(tx.PutAttachment(a), tx.PutChunk(a, 0, content))
+}
+
+// attached puts a message from Russia into the inbox that names an attachment, which is here: one that is handed
+// out, one that is not, and none.
+func (h *house) attached(of object) (id string, digest gateway.Digest) {
+	id = messageID(h, of)
+	content := []byte("scan of " + id)
+	digest = gateway.DigestOf(content)
+	if of == unknown {
+		return id, digest
+	}
+	h.do(func(tx *store.Tx) error {
+		u := store.AttachmentUse{Door: store.DoorPeer, Party: "RU", Message: gateway.MessageID(id), Digest: digest, Kind: "SCAN", Size: int64(len(content)), Until: time.Now().Add(time.Hour)}
+		return errors.Join(putAttachment(tx, store.DoorPeer, "RU", content), tx.PutAttachmentUse(u))
+	})
+	return id, digest
+}
+
 // subscription puts a subscription of one's own administration, or of another, on the record and returns its
 // name; one that is nobody's is not there. Those before have ended: there is room for so many.
 func (h *house) subscription(of object) string {
@@ -438,6 +468,10 @@ func (deaf) Deliver(context.Context, seal.Sealed) (peer.Receipt, error) {
 	return peer.Receipt{}, &peer.NotSentError{Cause: errors.New("nobody there")}
 }
 
+func (deaf) Attachment(context.Context, gateway.MessageID, gateway.Digest, int64) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) { yield(nil, errors.New("nobody there")) }
+}
+
 func (deaf) Balance(context.Context, seal.Signed) (peer.Receipt, error) {
 	return peer.Receipt{}, errors.New("nobody there")
 }
@@ -493,6 +527,45 @@ var lines = map[string]line{
 			return &exchangev1.PrintRequest{SubmissionId: h.joined}
 		}
 		return &exchangev1.PrintRequest{SubmissionId: h.fresh()}
+	}},
+	"AttachmentService/Put": {ask: func(h *house, of object) proto.Message {
+		content := fmt.Appendf(nil, "\x89PNG\r\n\x1a\n%d", h.n.Add(1))
+		if of == foreign {
+			h.handedIn("9402", content)
+		}
+		r := &exchangev1.PutAttachmentRequest{Sha256: gateway.DigestOf(content).String(), Size: uint64(len(content)), Content: content}
+		if of == unknown {
+			r.Sha256 = "0"
+		}
+		return r
+	}, apart: byContent},
+	"AttachmentService/Get": {ask: func(h *house, of object) proto.Message {
+		content := fmt.Appendf(nil, "scan %d", h.n.Add(1))
+		if office := (map[object]string{own: "0603", foreign: "9402"})[of]; office != "" {
+			h.handedIn(office, content)
+		}
+		return &exchangev1.GetUploadRequest{Sha256: gateway.DigestOf(content).String()}
+	}},
+	"AttachmentService/List": {ask: func(h *house, of object) proto.Message {
+		id, _ := h.attached(of)
+		return &exchangev1.ListAttachmentsRequest{MessageId: id}
+	}},
+	"AttachmentService/Read": {ask: func(h *house, of object) proto.Message {
+		id, digest := h.attached(of)
+		return &exchangev1.ReadAttachmentRequest{MessageId: id, Sha256: digest.String()}
+	}},
+	"PeerService/Attachment": {ask: func(h *house, of object) proto.Message {
+		id, content := h.fresh(), []byte("scan")
+		digest := gateway.DigestOf(content)
+		if to := (map[object]gateway.Administration{own: "RU", foreign: "KZ"})[of]; to != "" {
+			h.handedIn("0603", content)
+			h.do(func(tx *store.Tx) error {
+				m := store.Message{ID: gateway.MessageID(id), Recipient: to, Route: "cn-" + strings.ToLower(string(to)) + "-inspection", State: gateway.Accepted, Answers: []store.Answer{}}
+				u := store.AttachmentUse{Door: store.DoorSubmit, Party: "0603", Message: m.ID, Digest: digest, Kind: "SCAN", Until: time.Now().Add(time.Hour)}
+				return errors.Join(tx.PutMessage(m), tx.PutAttachmentUse(u))
+			})
+		}
+		return &exchangev1.PeerAttachmentRequest{MessageId: id, Sha256: digest.String()}
 	}},
 	"NumberService/HandOver": {ask: func(h *house, of object) proto.Message {
 		return &exchangev1.HandOverNumbersRequest{Office: map[object]string{own: "0603", foreign: "9402", unknown: "0000"}[of], First: "C26060300001", Last: "C26060300009"}
@@ -761,8 +834,8 @@ func listed(answer proto.Message) (said string) {
 	for i := range answer.ProtoReflect().Descriptor().Fields().Len() {
 		f := answer.ProtoReflect().Descriptor().Fields().Get(i)
 		switch f.Name() {
-		case "submissions", "movements", "messages", "arrivals", "entries", "mappings", "origins", "partners", "queues", "subscriptions":
-			if answer.ProtoReflect().Descriptor().Name() == "Submission" || answer.ProtoReflect().Descriptor().Name() == "Movement" {
+		case "submissions", "movements", "messages", "arrivals", "entries", "mappings", "origins", "partners", "queues", "subscriptions", "attachments":
+			if slices.Contains([]protoreflect.Name{"Submission", "Movement", "InboxMessage"}, answer.ProtoReflect().Descriptor().Name()) {
 				continue
 			}
 			if answer.ProtoReflect().Has(f) {
@@ -797,6 +870,9 @@ func (h *house) ask(as, name string, req proto.Message) outcome {
 	verb, path := http.MethodGet, rule.GetGet()
 	if rule.GetPost() != "" {
 		verb, path = http.MethodPost, rule.GetPost()
+	}
+	if rule.GetPut() != "" {
+		verb, path = http.MethodPut, rule.GetPut()
 	}
 	if path == "" { // between gateways
 		return outcome{code: "no path", whole: "no path"}
@@ -835,7 +911,7 @@ func (h *house) send(as, verb, path string, body io.Reader, listen time.Duration
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	if verb == http.MethodPost {
+	if verb == http.MethodPost || verb == http.MethodPut {
 		r.Header.Set("Content-Type", RequestJSON)
 	}
 	answer, err := h.web[as].Do(r)

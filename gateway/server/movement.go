@@ -299,6 +299,9 @@ func (s movements) present(ctx context.Context, m flow.Movement) (*exchangev1.Mo
 	out.Filings = s.presentFilings(ctx, m)
 	out.Transits = s.presentTransits(ctx, m)
 	out.Controls = s.presentControls(m, language(ctx))
+	if err := s.showAttachments(ctx, out.Controls); err != nil {
+		return nil, err
+	}
 	out.Due, out.Remarks = stamp(s.flow.Due(m)), presentFaults(s.flow.Remarks(m), language(ctx))
 	list, err := s.flow.Worklist(ctx, m)
 	if err != nil {
@@ -474,6 +477,33 @@ func (s *Server) filings(ctx context.Context, sub store.Submission) ([]*exchange
 		}
 	}
 	return out, nil
+}
+
+// showAttachments shows of the attachments that controls name how they stand.
+func (s *Server) showAttachments(ctx context.Context, controls []*exchangev1.Control) error {
+	for _, c := range controls {
+		if len(c.Attachments) == 0 {
+			continue
+		}
+		id, sender := gateway.MessageID(c.MessageId), gateway.Administration(c.Sender)
+		list := func(ctx context.Context) ([]flow.AttachmentStatus, error) { return s.flow.AttachmentsSent(ctx, id) }
+		if sender != "" && sender != s.flow.Own {
+			list = func(ctx context.Context) ([]flow.AttachmentStatus, error) {
+				return s.flow.AttachmentsReceived(ctx, store.Inbound{ID: id, Sender: sender})
+			}
+		}
+		all, err := list(ctx)
+		if err != nil {
+			return err
+		}
+		stands := presentAttachments(all, language(ctx))
+		for i, named := range c.Attachments {
+			if at := slices.IndexFunc(stands, func(a *exchangev1.NamedAttachment) bool { return a.Sha256 == named.Sha256 }); at >= 0 {
+				c.Attachments[i] = stands[at]
+			}
+		}
+	}
+	return nil
 }
 
 // presentControls shows the controls of a movement, each with what the agreements say of it.

@@ -129,6 +129,10 @@ var postings = map[string]posting{
 // leaves to others.
 func (s *Server) plain(conn *grpc.ClientConn, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if digest, ok := strings.CutPrefix(r.URL.Path, uploads); ok && r.Method == http.MethodPut && !isJSON(r.Header) {
+			s.putBytes(w, r, conn, digest)
+			return
+		}
 		if r.Method != http.MethodPost {
 			next.ServeHTTP(w, r)
 			return
@@ -165,11 +169,7 @@ func (s *Server) plain(conn *grpc.ClientConn, next http.Handler) http.Handler {
 			problem(w, status.New(codes.InvalidArgument, err.Error()))
 			return
 		}
-		uri, _ := r.Context().Value(identityKey{}).(string)
-		ctx := metadata.AppendToOutgoingContext(r.Context(), identityHeader, uri)
-		if lang := r.Header.Get("Accept-Language"); lang != "" {
-			ctx = metadata.AppendToOutgoingContext(ctx, "accept-language", lang)
-		}
+		ctx := passingOn(r)
 		if mediaType == "text/xml" {
 			mediaType = "application/xml"
 		}
@@ -190,6 +190,22 @@ func (s *Server) plain(conn *grpc.ClientConn, next http.Handler) http.Handler {
 		}
 		w.Write(body)
 	})
+}
+
+// passingOn is the context of calls that a request becomes: with who asks, and in which language.
+func passingOn(r *http.Request) context.Context {
+	uri, _ := r.Context().Value(identityKey{}).(string)
+	ctx := metadata.AppendToOutgoingContext(r.Context(), identityHeader, uri)
+	if lang := r.Header.Get("Accept-Language"); lang != "" {
+		ctx = metadata.AppendToOutgoingContext(ctx, "accept-language", lang)
+	}
+	return ctx
+}
+
+// isJSON reports whether a request is a whole one as exchange.proto has it.
+func isJSON(h http.Header) bool {
+	mediaType, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+	return err == nil && (mediaType == RequestJSON || mediaType == "application/json")
 }
 
 // parameters reads a query strictly: each parameter is one of the path's and is said once, but for

@@ -80,6 +80,10 @@ const (
 	deliveries     = "/v1/deliveries"
 	fetchedContent = "/v1/subscriptions/{name}/messages/{message_id}"
 	openAPI        = "/v1/openapi.json"
+	// uploads is before the digest where the bytes of attachments are put as they are, and received where
+	// they are taken.
+	uploads  = "/v1/attachments/"
+	received = "/v1/inbox/{message_id}/attachments/{sha256}"
 )
 
 // path is one that the door knows, with the verb that it takes.
@@ -89,13 +93,19 @@ type path struct {
 	stream bool
 }
 
-var parameter = regexp.MustCompile(`\\\{[a-z_]+\\\}`)
+var parameter = regexp.MustCompile(`\\\{[a-z0-9_]+\\\}`)
+
+// pattern is what paths are like.
+func pattern(text string) *regexp.Regexp {
+	return regexp.MustCompile("^" + parameter.ReplaceAllString(regexp.QuoteMeta(text), "[^/]+") + "$")
+}
 
 // paths are those of all calls.
 var paths = sync.OnceValue(func() []path {
 	known := []path{
 		{http.MethodPost, regexp.MustCompile("^" + regexp.QuoteMeta(deliveries) + "$"), false}, {http.MethodGet, regexp.MustCompile("^" + regexp.QuoteMeta(openAPI) + "$"), false},
-		{http.MethodGet, regexp.MustCompile("^" + parameter.ReplaceAllString(regexp.QuoteMeta(fetchedContent), "[^/]+") + "$"), true},
+		{http.MethodGet, pattern(received), true},
+		{http.MethodGet, pattern(fetchedContent), true},
 	}
 	services := exchangev1.File_exchange_v1_exchange_proto.Services()
 	for i := range services.Len() {
@@ -106,8 +116,11 @@ var paths = sync.OnceValue(func() []path {
 			if rule.GetPost() != "" {
 				verb, text = http.MethodPost, rule.GetPost()
 			}
+			if rule.GetPut() != "" {
+				verb, text = http.MethodPut, rule.GetPut()
+			}
 			if text != "" {
-				known = append(known, path{verb, regexp.MustCompile("^" + parameter.ReplaceAllString(regexp.QuoteMeta(text), "[^/]+") + "$"), methods.Get(j).IsStreamingServer()})
+				known = append(known, path{verb, pattern(text), methods.Get(j).IsStreamingServer()})
 			}
 		}
 	}

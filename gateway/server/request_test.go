@@ -140,6 +140,9 @@ func testTextThatIsNone(t *testing.T, h *house, text, escaped, inJSON string, co
 			if rule.GetPost() != "" {
 				verb, path = http.MethodPost, rule.GetPost()
 			}
+			if rule.GetPut() != "" {
+				verb, path = http.MethodPut, rule.GetPut()
+			}
 			in := "{" + string(f.Name()) + "}"
 			switch {
 			case strings.Contains(path, in):

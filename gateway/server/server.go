@@ -140,6 +140,7 @@ func (s *Server) services(more ...grpc.ServerOption) *grpc.Server {
 	exchangev1.RegisterSubmissionServiceServer(g, submissions{Server: s})
 	exchangev1.RegisterInboxServiceServer(g, inbox{Server: s})
 	exchangev1.RegisterSubscriptionServiceServer(g, subscriptions{Server: s})
+	exchangev1.RegisterAttachmentServiceServer(g, attachments{Server: s})
 	exchangev1.RegisterPeerServiceServer(g, peers{Server: s})
 	exchangev1.RegisterMovementServiceServer(g, movements{Server: s})
 	exchangev1.RegisterReportServiceServer(g, reports{Server: s})

@@ -192,6 +192,11 @@ func (s submissions) Get(ctx context.Context, r *exchangev1.GetSubmissionRequest
 			return nil, s.refusal(ctx, err)
 		}
 		m.Changes = presentChanges(changes, language(ctx))
+		named, err := s.flow.AttachmentsSent(ctx, gateway.MessageID(m.MessageId))
+		if err != nil {
+			return nil, s.refusal(ctx, err)
+		}
+		m.Attachments = presentAttachments(named, language(ctx))
 	}
 	for _, j := range judgements {
 		shown.Judgements = append(shown.Judgements, &exchangev1.Judgement{

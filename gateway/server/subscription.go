@@ -163,7 +163,7 @@ func (s subscriptions) Content(r *exchangev1.FetchedContentRequest, stream excha
 		}})
 	}
 	sent := make(chan error, 1)
-	go func() { sent <- sendParts(m, r.Offset, stream) }() // ends with the call at the latest
+	go func() { sent <- sendContent(m, r.Offset, stream) }() // ends with the call at the latest
 	timer := time.NewTimer(ContentTimeout)
 	defer timer.Stop()
 	select {
@@ -174,7 +174,7 @@ func (s subscriptions) Content(r *exchangev1.FetchedContentRequest, stream excha
 	}
 }
 
-func sendParts(m store.Message, offset int64, stream exchangev1.SubscriptionService_ContentServer) error {
+func sendContent(m store.Message, offset int64, stream exchangev1.SubscriptionService_ContentServer) error {
 	if err := stream.Send(&exchangev1.ContentPart{
 		Sealed:    &exchangev1.SealedMessage{Header: m.Header, Signature: m.Signature, Size: int64(len(m.Payload))},
 		MessageId: string(m.ID), Kind: m.Kind, PayloadDigest: m.PayloadDigest.String(),

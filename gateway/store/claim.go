@@ -61,6 +61,11 @@ UPDATE judging AS j SET owner = $1, token = j.token + 1 FROM free WHERE j.door =
 	claimArrival = `UPDATE judging SET owner = $1, token = token + 1
 WHERE door = $2 AND party = $3 AND id_key = $4 AND owner = '' AND NOT judged AND NOT parked`
 
+	claimAttachments = `WITH free AS MATERIALIZED (SELECT f.door, f.party, f.digest FROM attachment AS f
+    WHERE f.owner = '' AND f.door = 'peer' AND f.party = $2 AND f.state = 'coming' AND f.next_try <= $3
+    ORDER BY f.next_try, f.digest LIMIT $4 FOR UPDATE OF f SKIP LOCKED)
+UPDATE attachment AS a SET owner = $1, token = a.token + 1 FROM free WHERE a.door = free.door AND a.party = free.party AND a.digest = free.digest`
+
 	// What is given back is due at once, whatever anybody's clock says.
 	rescueMessages = `WITH lost AS MATERIALIZED (SELECT l.id_key FROM delivery AS l
     WHERE l.owner > '' AND l.state IN ('queued', 'sent', 'received') AND NOT EXISTS (SELECT 1 FROM lease AS s WHERE s.owner = l.owner)
@@ -73,6 +78,12 @@ FROM lost WHERE d.id_key = lost.id_key`
     LIMIT $1 FOR UPDATE OF l SKIP LOCKED)
 UPDATE judging AS j SET owner = '', token = j.token + 1, next_try = ''
 FROM lost WHERE j.door = lost.door AND j.party = lost.party AND j.id_key = lost.id_key`
+
+	rescueAttachments = `WITH lost AS MATERIALIZED (SELECT l.door, l.party, l.digest FROM attachment AS l
+    WHERE l.owner > '' AND l.door = 'peer' AND l.state = 'coming' AND NOT EXISTS (SELECT 1 FROM lease AS s WHERE s.owner = l.owner)
+    LIMIT $1 FOR UPDATE OF l SKIP LOCKED)
+UPDATE attachment AS a SET owner = '', token = a.token + 1, next_try = ''
+FROM lost WHERE a.door = lost.door AND a.party = lost.party AND a.digest = lost.digest`
 )
 
 // claims is what a store has where several processes work on one database.
@@ -106,7 +117,7 @@ func (s *Store) beat(ctx context.Context) error {
 	if _, err := s.claim(ctx, dropLeases); err != nil {
 		return err
 	}
-	for _, statement := range []string{rescueMessages, rescueArrivals} {
+	for _, statement := range []string{rescueMessages, rescueArrivals, rescueAttachments} {
 		for {
 			n, err := s.claim(ctx, statement, rescued)
 			if err != nil {

@@ -55,6 +55,9 @@ var recorded = []table{
 	{"registered", []string{"partner", "number", "id_key"}},
 	{"number_block", []string{"series", "first"}},
 	{"number_use", []string{"number"}},
+	{"attachment", []string{"door", "party", "digest"}},
+	{"attachment_chunk", []string{"door", "party", "digest", "number"}},
+	{"attachment_use", []string{"door", "message_key", "party", "digest"}},
 	{"early", []string{"sender", "id_key", "kind", "folded"}},
 	{"movement", []string{"id_key"}},
 	{"movement_identifier", []string{"id_key", "kind", "folded"}},
@@ -74,7 +77,7 @@ var numbers = table{"numbers", []string{"one"}}
 var unrecorded = []string{"numbers.trials", "numbers.moved"}
 
 // claimed are columns that say which process works on a row: a copy has none.
-var claimed = []string{"judging.owner", "delivery.owner"}
+var claimed = []string{"judging.owner", "delivery.owner", "attachment.owner"}
 
 // A copy commits after so many rows, or so many bytes. One row is held in memory at a time.
 const (

@@ -18,6 +18,7 @@ func statements(t *testing.T, engine string) map[string]string {
 	if engine == "PostgreSQL" {
 		maps.Copy(out, map[string]string{
 			"ClaimMessages": claimMessages, "ClaimArrivals": claimArrivals, "ClaimArrival": claimArrival, "RescueMessages": rescueMessages, "RescueArrivals": rescueArrivals,
+			"ClaimAttachments": claimAttachments, "RescueAttachments": rescueAttachments,
 			"BeginLease": beginLease, "RenewLease": renewLease, "EndLease": endLease, "DropLeases": dropLeases, "Leases": leases,
 		})
 	}

@@ -656,3 +656,52 @@ INSERT INTO number_use (number, office, message_id, taken, commit_no) VALUES ($1
 -- name: NumberUses :many
 SELECT * FROM number_use WHERE office = sqlc.arg(office) AND (commit_no, number) < (CAST(sqlc.arg(before) AS BIGINT), CAST(sqlc.arg(number) AS TEXT))
 ORDER BY commit_no DESC, number DESC LIMIT sqlc.arg(most);
+
+-- name: PutAttachment :exec
+-- Whose it is to fetch it says who claims it.
+INSERT INTO attachment (door, party, digest, media_type, size, received, state, reason, created, caller, message_id, changed, named, until, rule, tries, next_try, owner, token, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, '', 0, $18)
+ON CONFLICT (door, party, digest) DO UPDATE SET media_type = excluded.media_type, size = excluded.size, received = excluded.received,
+    state = excluded.state, reason = excluded.reason, created = excluded.created, caller = excluded.caller, message_id = excluded.message_id, changed = excluded.changed,
+    named = excluded.named, until = excluded.until, rule = excluded.rule, tries = excluded.tries, next_try = excluded.next_try, commit_no = excluded.commit_no;
+
+-- name: SetAttachment :execrows
+-- Only by whose it is, and as long as it is coming.
+UPDATE attachment SET received = $1, state = $2, reason = $3, changed = $4, until = $5, tries = $6, next_try = $7, commit_no = $8
+WHERE door = $9 AND party = $10 AND digest = $11 AND owner = $12 AND token = $13 AND state = 'coming';
+
+-- name: Attachment :one
+SELECT * FROM attachment WHERE door = $1 AND party = $2 AND digest = $3;
+
+-- name: AttachmentsDue :many
+SELECT * FROM attachment
+WHERE door = 'peer' AND state = 'coming' AND party = sqlc.arg(party) AND owner = sqlc.arg(owner) AND next_try <= sqlc.arg(at)
+ORDER BY next_try, digest LIMIT sqlc.arg(most);
+
+-- name: AttachmentsOver :many
+SELECT * FROM attachment WHERE until <> '' AND until <= $1 ORDER BY until, door, party, digest LIMIT $2;
+
+-- name: AttachmentsKept :many
+-- The sizes of those of a party whose bytes are kept and that a message names, or that none does.
+SELECT size FROM attachment WHERE until <> '' AND door = sqlc.arg(door) AND party = sqlc.arg(party) AND named = sqlc.arg(named) LIMIT sqlc.arg(most);
+
+-- name: DropAttachment :exec
+DELETE FROM attachment WHERE door = $1 AND party = $2 AND digest = $3;
+
+-- name: PutAttachmentChunk :exec
+INSERT INTO attachment_chunk (door, party, digest, number, bytes) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (door, party, digest, number) DO UPDATE SET bytes = excluded.bytes;
+
+-- name: AttachmentChunk :one
+SELECT bytes FROM attachment_chunk WHERE door = $1 AND party = $2 AND digest = $3 AND number = $4;
+
+-- name: DropAttachmentChunks :exec
+DELETE FROM attachment_chunk WHERE door = $1 AND party = $2 AND digest = $3;
+
+-- name: PutAttachmentUse :exec
+INSERT INTO attachment_use (door, message_key, party, digest, number, name, kind, media_type, size, denied, until, handed_over, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+ON CONFLICT (door, message_key, party, digest) DO UPDATE SET denied = excluded.denied, until = excluded.until, handed_over = excluded.handed_over, commit_no = excluded.commit_no;
+
+-- name: AttachmentUses :many
+SELECT * FROM attachment_use WHERE door = $1 AND message_key = $2 ORDER BY party, digest LIMIT $3;

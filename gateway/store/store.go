@@ -448,7 +448,7 @@ func (s *Store) runUnit(c *session, u *unit, last *rows.LastNumbersRow) {
 	if u.err == nil && u.panic == nil && t.audited == 0 && !t.silent {
 		u.err = errors.New("unit of work left no audit row")
 	}
-	if u.err == nil && u.panic == nil && !t.silent {
+	if u.err == nil && u.panic == nil && t.audited > 0 {
 		u.commit = t.Commit
 		*last = rows.LastNumbersRow{CommitNo: int64(t.Commit), Leaf: t.leaf}
 	}

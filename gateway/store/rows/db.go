@@ -57,6 +57,24 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.arrivalStmt, err = db.PrepareContext(ctx, arrival); err != nil {
 		return nil, fmt.Errorf("error preparing query Arrival: %w", err)
 	}
+	if q.attachmentStmt, err = db.PrepareContext(ctx, attachment); err != nil {
+		return nil, fmt.Errorf("error preparing query Attachment: %w", err)
+	}
+	if q.attachmentChunkStmt, err = db.PrepareContext(ctx, attachmentChunk); err != nil {
+		return nil, fmt.Errorf("error preparing query AttachmentChunk: %w", err)
+	}
+	if q.attachmentUsesStmt, err = db.PrepareContext(ctx, attachmentUses); err != nil {
+		return nil, fmt.Errorf("error preparing query AttachmentUses: %w", err)
+	}
+	if q.attachmentsDueStmt, err = db.PrepareContext(ctx, attachmentsDue); err != nil {
+		return nil, fmt.Errorf("error preparing query AttachmentsDue: %w", err)
+	}
+	if q.attachmentsKeptStmt, err = db.PrepareContext(ctx, attachmentsKept); err != nil {
+		return nil, fmt.Errorf("error preparing query AttachmentsKept: %w", err)
+	}
+	if q.attachmentsOverStmt, err = db.PrepareContext(ctx, attachmentsOver); err != nil {
+		return nil, fmt.Errorf("error preparing query AttachmentsOver: %w", err)
+	}
 	if q.auditStmt, err = db.PrepareContext(ctx, audit); err != nil {
 		return nil, fmt.Errorf("error preparing query Audit: %w", err)
 	}
@@ -101,6 +119,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.differenceStmt, err = db.PrepareContext(ctx, difference); err != nil {
 		return nil, fmt.Errorf("error preparing query Difference: %w", err)
+	}
+	if q.dropAttachmentStmt, err = db.PrepareContext(ctx, dropAttachment); err != nil {
+		return nil, fmt.Errorf("error preparing query DropAttachment: %w", err)
+	}
+	if q.dropAttachmentChunksStmt, err = db.PrepareContext(ctx, dropAttachmentChunks); err != nil {
+		return nil, fmt.Errorf("error preparing query DropAttachmentChunks: %w", err)
 	}
 	if q.earlyForStmt, err = db.PrepareContext(ctx, earlyFor); err != nil {
 		return nil, fmt.Errorf("error preparing query EarlyFor: %w", err)
@@ -246,6 +270,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.putArrivalStmt, err = db.PrepareContext(ctx, putArrival); err != nil {
 		return nil, fmt.Errorf("error preparing query PutArrival: %w", err)
 	}
+	if q.putAttachmentStmt, err = db.PrepareContext(ctx, putAttachment); err != nil {
+		return nil, fmt.Errorf("error preparing query PutAttachment: %w", err)
+	}
+	if q.putAttachmentChunkStmt, err = db.PrepareContext(ctx, putAttachmentChunk); err != nil {
+		return nil, fmt.Errorf("error preparing query PutAttachmentChunk: %w", err)
+	}
+	if q.putAttachmentUseStmt, err = db.PrepareContext(ctx, putAttachmentUse); err != nil {
+		return nil, fmt.Errorf("error preparing query PutAttachmentUse: %w", err)
+	}
 	if q.putBalanceStmt, err = db.PrepareContext(ctx, putBalance); err != nil {
 		return nil, fmt.Errorf("error preparing query PutBalance: %w", err)
 	}
@@ -329,6 +362,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.setAnswersStmt, err = db.PrepareContext(ctx, setAnswers); err != nil {
 		return nil, fmt.Errorf("error preparing query SetAnswers: %w", err)
+	}
+	if q.setAttachmentStmt, err = db.PrepareContext(ctx, setAttachment); err != nil {
+		return nil, fmt.Errorf("error preparing query SetAttachment: %w", err)
 	}
 	if q.setDeliveryStmt, err = db.PrepareContext(ctx, setDelivery); err != nil {
 		return nil, fmt.Errorf("error preparing query SetDelivery: %w", err)
@@ -486,6 +522,36 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing arrivalStmt: %w", cerr)
 		}
 	}
+	if q.attachmentStmt != nil {
+		if cerr := q.attachmentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing attachmentStmt: %w", cerr)
+		}
+	}
+	if q.attachmentChunkStmt != nil {
+		if cerr := q.attachmentChunkStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing attachmentChunkStmt: %w", cerr)
+		}
+	}
+	if q.attachmentUsesStmt != nil {
+		if cerr := q.attachmentUsesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing attachmentUsesStmt: %w", cerr)
+		}
+	}
+	if q.attachmentsDueStmt != nil {
+		if cerr := q.attachmentsDueStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing attachmentsDueStmt: %w", cerr)
+		}
+	}
+	if q.attachmentsKeptStmt != nil {
+		if cerr := q.attachmentsKeptStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing attachmentsKeptStmt: %w", cerr)
+		}
+	}
+	if q.attachmentsOverStmt != nil {
+		if cerr := q.attachmentsOverStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing attachmentsOverStmt: %w", cerr)
+		}
+	}
 	if q.auditStmt != nil {
 		if cerr := q.auditStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing auditStmt: %w", cerr)
@@ -559,6 +625,16 @@ func (q *Queries) Close() error {
 	if q.differenceStmt != nil {
 		if cerr := q.differenceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing differenceStmt: %w", cerr)
+		}
+	}
+	if q.dropAttachmentStmt != nil {
+		if cerr := q.dropAttachmentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing dropAttachmentStmt: %w", cerr)
+		}
+	}
+	if q.dropAttachmentChunksStmt != nil {
+		if cerr := q.dropAttachmentChunksStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing dropAttachmentChunksStmt: %w", cerr)
 		}
 	}
 	if q.earlyForStmt != nil {
@@ -801,6 +877,21 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing putArrivalStmt: %w", cerr)
 		}
 	}
+	if q.putAttachmentStmt != nil {
+		if cerr := q.putAttachmentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putAttachmentStmt: %w", cerr)
+		}
+	}
+	if q.putAttachmentChunkStmt != nil {
+		if cerr := q.putAttachmentChunkStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putAttachmentChunkStmt: %w", cerr)
+		}
+	}
+	if q.putAttachmentUseStmt != nil {
+		if cerr := q.putAttachmentUseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putAttachmentUseStmt: %w", cerr)
+		}
+	}
 	if q.putBalanceStmt != nil {
 		if cerr := q.putBalanceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putBalanceStmt: %w", cerr)
@@ -939,6 +1030,11 @@ func (q *Queries) Close() error {
 	if q.setAnswersStmt != nil {
 		if cerr := q.setAnswersStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setAnswersStmt: %w", cerr)
+		}
+	}
+	if q.setAttachmentStmt != nil {
+		if cerr := q.setAttachmentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setAttachmentStmt: %w", cerr)
 		}
 	}
 	if q.setDeliveryStmt != nil {
@@ -1151,6 +1247,12 @@ type Queries struct {
 	answeredByStmt            *sql.Stmt
 	approvalStmt              *sql.Stmt
 	arrivalStmt               *sql.Stmt
+	attachmentStmt            *sql.Stmt
+	attachmentChunkStmt       *sql.Stmt
+	attachmentUsesStmt        *sql.Stmt
+	attachmentsDueStmt        *sql.Stmt
+	attachmentsKeptStmt       *sql.Stmt
+	attachmentsOverStmt       *sql.Stmt
 	auditStmt                 *sql.Stmt
 	auditLeafStmt             *sql.Stmt
 	auditOfActorStmt          *sql.Stmt
@@ -1166,6 +1268,8 @@ type Queries struct {
 	crossingsBetweenStmt      *sql.Stmt
 	deliveryStateStmt         *sql.Stmt
 	differenceStmt            *sql.Stmt
+	dropAttachmentStmt        *sql.Stmt
+	dropAttachmentChunksStmt  *sql.Stmt
 	earlyForStmt              *sql.Stmt
 	earlyNoMoreStmt           *sql.Stmt
 	earlyOfStmt               *sql.Stmt
@@ -1214,6 +1318,9 @@ type Queries struct {
 	passSubscriptionStmt      *sql.Stmt
 	putAnnouncedStmt          *sql.Stmt
 	putArrivalStmt            *sql.Stmt
+	putAttachmentStmt         *sql.Stmt
+	putAttachmentChunkStmt    *sql.Stmt
+	putAttachmentUseStmt      *sql.Stmt
 	putBalanceStmt            *sql.Stmt
 	putContentStmt            *sql.Stmt
 	putCrossingStmt           *sql.Stmt
@@ -1242,6 +1349,7 @@ type Queries struct {
 	rulingsStmt               *sql.Stmt
 	sentOneStmt               *sql.Stmt
 	setAnswersStmt            *sql.Stmt
+	setAttachmentStmt         *sql.Stmt
 	setDeliveryStmt           *sql.Stmt
 	setJudgingStmt            *sql.Stmt
 	setNumbersStmt            *sql.Stmt
@@ -1291,6 +1399,12 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		answeredByStmt:            q.answeredByStmt,
 		approvalStmt:              q.approvalStmt,
 		arrivalStmt:               q.arrivalStmt,
+		attachmentStmt:            q.attachmentStmt,
+		attachmentChunkStmt:       q.attachmentChunkStmt,
+		attachmentUsesStmt:        q.attachmentUsesStmt,
+		attachmentsDueStmt:        q.attachmentsDueStmt,
+		attachmentsKeptStmt:       q.attachmentsKeptStmt,
+		attachmentsOverStmt:       q.attachmentsOverStmt,
 		auditStmt:                 q.auditStmt,
 		auditLeafStmt:             q.auditLeafStmt,
 		auditOfActorStmt:          q.auditOfActorStmt,
@@ -1306,6 +1420,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		crossingsBetweenStmt:      q.crossingsBetweenStmt,
 		deliveryStateStmt:         q.deliveryStateStmt,
 		differenceStmt:            q.differenceStmt,
+		dropAttachmentStmt:        q.dropAttachmentStmt,
+		dropAttachmentChunksStmt:  q.dropAttachmentChunksStmt,
 		earlyForStmt:              q.earlyForStmt,
 		earlyNoMoreStmt:           q.earlyNoMoreStmt,
 		earlyOfStmt:               q.earlyOfStmt,
@@ -1354,6 +1470,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		passSubscriptionStmt:      q.passSubscriptionStmt,
 		putAnnouncedStmt:          q.putAnnouncedStmt,
 		putArrivalStmt:            q.putArrivalStmt,
+		putAttachmentStmt:         q.putAttachmentStmt,
+		putAttachmentChunkStmt:    q.putAttachmentChunkStmt,
+		putAttachmentUseStmt:      q.putAttachmentUseStmt,
 		putBalanceStmt:            q.putBalanceStmt,
 		putContentStmt:            q.putContentStmt,
 		putCrossingStmt:           q.putCrossingStmt,
@@ -1382,6 +1501,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		rulingsStmt:               q.rulingsStmt,
 		sentOneStmt:               q.sentOneStmt,
 		setAnswersStmt:            q.setAnswersStmt,
+		setAttachmentStmt:         q.setAttachmentStmt,
 		setDeliveryStmt:           q.setDeliveryStmt,
 		setJudgingStmt:            q.setJudgingStmt,
 		setNumbersStmt:            q.setNumbersStmt,

@@ -40,6 +40,53 @@ type Arrival struct {
 	SecondOf   string
 }
 
+type Attachment struct {
+	Door      string
+	Party     string
+	Digest    []byte
+	MediaType string
+	Size      int64
+	Received  int64
+	State     string
+	Reason    string
+	Created   string
+	Caller    string
+	MessageID string
+	Changed   string
+	Named     bool
+	Until     string
+	Rule      string
+	Tries     int64
+	NextTry   string
+	Owner     string
+	Token     int64
+	CommitNo  int64
+}
+
+type AttachmentChunk struct {
+	Door   string
+	Party  string
+	Digest []byte
+	Number int64
+	Bytes  []byte
+}
+
+type AttachmentUse struct {
+	Door       string
+	MessageKey string
+	Party      string
+	Digest     []byte
+	Number     int64
+	Name       string
+	Kind       string
+	MediaType  string
+	Size       int64
+	Denied     string
+	Until      string
+	HandedOver string
+	CommitNo   int64
+}
+
 type Audit struct {
 	Leaf     int64
 	CommitNo int64

@@ -389,6 +389,269 @@ func (q *Queries) Arrival(ctx context.Context, arg ArrivalParams) (ArrivalRow, e
 	return i, err
 }
 
+const attachment = `-- name: Attachment :one
+SELECT door, party, digest, media_type, size, received, state, reason, created, caller, message_id, changed, named, until, rule, tries, next_try, owner, token, commit_no FROM attachment WHERE door = $1 AND party = $2 AND digest = $3
+`
+
+type AttachmentParams struct {
+	Door   string
+	Party  string
+	Digest []byte
+}
+
+func (q *Queries) Attachment(ctx context.Context, arg AttachmentParams) (Attachment, error) {
+	row := q.queryRow(ctx, q.attachmentStmt, attachment, arg.Door, arg.Party, arg.Digest)
+	var i Attachment
+	err := row.Scan(
+		&i.Door,
+		&i.Party,
+		&i.Digest,
+		&i.MediaType,
+		&i.Size,
+		&i.Received,
+		&i.State,
+		&i.Reason,
+		&i.Created,
+		&i.Caller,
+		&i.MessageID,
+		&i.Changed,
+		&i.Named,
+		&i.Until,
+		&i.Rule,
+		&i.Tries,
+		&i.NextTry,
+		&i.Owner,
+		&i.Token,
+		&i.CommitNo,
+	)
+	return i, err
+}
+
+const attachmentChunk = `-- name: AttachmentChunk :one
+SELECT bytes FROM attachment_chunk WHERE door = $1 AND party = $2 AND digest = $3 AND number = $4
+`
+
+type AttachmentChunkParams struct {
+	Door   string
+	Party  string
+	Digest []byte
+	Number int64
+}
+
+func (q *Queries) AttachmentChunk(ctx context.Context, arg AttachmentChunkParams) ([]byte, error) {
+	row := q.queryRow(ctx, q.attachmentChunkStmt, attachmentChunk,
+		arg.Door,
+		arg.Party,
+		arg.Digest,
+		arg.Number,
+	)
+	var bytes []byte
+	err := row.Scan(&bytes)
+	return bytes, err
+}
+
+const attachmentUses = `-- name: AttachmentUses :many
+SELECT door, message_key, party, digest, number, name, kind, media_type, size, denied, until, handed_over, commit_no FROM attachment_use WHERE door = $1 AND message_key = $2 ORDER BY party, digest LIMIT $3
+`
+
+type AttachmentUsesParams struct {
+	Door       string
+	MessageKey string
+	Limit      int32
+}
+
+func (q *Queries) AttachmentUses(ctx context.Context, arg AttachmentUsesParams) ([]AttachmentUse, error) {
+	rows, err := q.query(ctx, q.attachmentUsesStmt, attachmentUses, arg.Door, arg.MessageKey, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AttachmentUse
+	for rows.Next() {
+		var i AttachmentUse
+		if err := rows.Scan(
+			&i.Door,
+			&i.MessageKey,
+			&i.Party,
+			&i.Digest,
+			&i.Number,
+			&i.Name,
+			&i.Kind,
+			&i.MediaType,
+			&i.Size,
+			&i.Denied,
+			&i.Until,
+			&i.HandedOver,
+			&i.CommitNo,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const attachmentsDue = `-- name: AttachmentsDue :many
+SELECT door, party, digest, media_type, size, received, state, reason, created, caller, message_id, changed, named, until, rule, tries, next_try, owner, token, commit_no FROM attachment
+WHERE door = 'peer' AND state = 'coming' AND party = $1 AND owner = $2 AND next_try <= $3
+ORDER BY next_try, digest LIMIT $4
+`
+
+type AttachmentsDueParams struct {
+	Party string
+	Owner string
+	At    string
+	Most  int32
+}
+
+func (q *Queries) AttachmentsDue(ctx context.Context, arg AttachmentsDueParams) ([]Attachment, error) {
+	rows, err := q.query(ctx, q.attachmentsDueStmt, attachmentsDue,
+		arg.Party,
+		arg.Owner,
+		arg.At,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Attachment
+	for rows.Next() {
+		var i Attachment
+		if err := rows.Scan(
+			&i.Door,
+			&i.Party,
+			&i.Digest,
+			&i.MediaType,
+			&i.Size,
+			&i.Received,
+			&i.State,
+			&i.Reason,
+			&i.Created,
+			&i.Caller,
+			&i.MessageID,
+			&i.Changed,
+			&i.Named,
+			&i.Until,
+			&i.Rule,
+			&i.Tries,
+			&i.NextTry,
+			&i.Owner,
+			&i.Token,
+			&i.CommitNo,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const attachmentsKept = `-- name: AttachmentsKept :many
+SELECT size FROM attachment WHERE until <> '' AND door = $1 AND party = $2 AND named = $3 LIMIT $4
+`
+
+type AttachmentsKeptParams struct {
+	Door  string
+	Party string
+	Named bool
+	Most  int32
+}
+
+// The sizes of those of a party whose bytes are kept and that a message names, or that none does.
+func (q *Queries) AttachmentsKept(ctx context.Context, arg AttachmentsKeptParams) ([]int64, error) {
+	rows, err := q.query(ctx, q.attachmentsKeptStmt, attachmentsKept,
+		arg.Door,
+		arg.Party,
+		arg.Named,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var size int64
+		if err := rows.Scan(&size); err != nil {
+			return nil, err
+		}
+		items = append(items, size)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const attachmentsOver = `-- name: AttachmentsOver :many
+SELECT door, party, digest, media_type, size, received, state, reason, created, caller, message_id, changed, named, until, rule, tries, next_try, owner, token, commit_no FROM attachment WHERE until <> '' AND until <= $1 ORDER BY until, door, party, digest LIMIT $2
+`
+
+type AttachmentsOverParams struct {
+	Until string
+	Limit int32
+}
+
+func (q *Queries) AttachmentsOver(ctx context.Context, arg AttachmentsOverParams) ([]Attachment, error) {
+	rows, err := q.query(ctx, q.attachmentsOverStmt, attachmentsOver, arg.Until, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Attachment
+	for rows.Next() {
+		var i Attachment
+		if err := rows.Scan(
+			&i.Door,
+			&i.Party,
+			&i.Digest,
+			&i.MediaType,
+			&i.Size,
+			&i.Received,
+			&i.State,
+			&i.Reason,
+			&i.Created,
+			&i.Caller,
+			&i.MessageID,
+			&i.Changed,
+			&i.Named,
+			&i.Until,
+			&i.Rule,
+			&i.Tries,
+			&i.NextTry,
+			&i.Owner,
+			&i.Token,
+			&i.CommitNo,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const audit = `-- name: Audit :many
 SELECT leaf, commit_no, ordinal, at, actor, event, subject, digest FROM audit WHERE commit_no >= $1 AND commit_no <= $2
 ORDER BY commit_no, ordinal LIMIT $3
@@ -848,6 +1111,36 @@ func (q *Queries) Difference(ctx context.Context, arg DifferenceParams) (Differe
 		&i.CommitNo,
 	)
 	return i, err
+}
+
+const dropAttachment = `-- name: DropAttachment :exec
+DELETE FROM attachment WHERE door = $1 AND party = $2 AND digest = $3
+`
+
+type DropAttachmentParams struct {
+	Door   string
+	Party  string
+	Digest []byte
+}
+
+func (q *Queries) DropAttachment(ctx context.Context, arg DropAttachmentParams) error {
+	_, err := q.exec(ctx, q.dropAttachmentStmt, dropAttachment, arg.Door, arg.Party, arg.Digest)
+	return err
+}
+
+const dropAttachmentChunks = `-- name: DropAttachmentChunks :exec
+DELETE FROM attachment_chunk WHERE door = $1 AND party = $2 AND digest = $3
+`
+
+type DropAttachmentChunksParams struct {
+	Door   string
+	Party  string
+	Digest []byte
+}
+
+func (q *Queries) DropAttachmentChunks(ctx context.Context, arg DropAttachmentChunksParams) error {
+	_, err := q.exec(ctx, q.dropAttachmentChunksStmt, dropAttachmentChunks, arg.Door, arg.Party, arg.Digest)
+	return err
 }
 
 const earlyFor = `-- name: EarlyFor :many
@@ -3124,6 +3417,125 @@ func (q *Queries) PutArrival(ctx context.Context, arg PutArrivalParams) error {
 	return err
 }
 
+const putAttachment = `-- name: PutAttachment :exec
+INSERT INTO attachment (door, party, digest, media_type, size, received, state, reason, created, caller, message_id, changed, named, until, rule, tries, next_try, owner, token, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, '', 0, $18)
+ON CONFLICT (door, party, digest) DO UPDATE SET media_type = excluded.media_type, size = excluded.size, received = excluded.received,
+    state = excluded.state, reason = excluded.reason, created = excluded.created, caller = excluded.caller, message_id = excluded.message_id, changed = excluded.changed,
+    named = excluded.named, until = excluded.until, rule = excluded.rule, tries = excluded.tries, next_try = excluded.next_try, commit_no = excluded.commit_no
+`
+
+type PutAttachmentParams struct {
+	Door      string
+	Party     string
+	Digest    []byte
+	MediaType string
+	Size      int64
+	Received  int64
+	State     string
+	Reason    string
+	Created   string
+	Caller    string
+	MessageID string
+	Changed   string
+	Named     bool
+	Until     string
+	Rule      string
+	Tries     int64
+	NextTry   string
+	CommitNo  int64
+}
+
+// Whose it is to fetch it says who claims it.
+func (q *Queries) PutAttachment(ctx context.Context, arg PutAttachmentParams) error {
+	_, err := q.exec(ctx, q.putAttachmentStmt, putAttachment,
+		arg.Door,
+		arg.Party,
+		arg.Digest,
+		arg.MediaType,
+		arg.Size,
+		arg.Received,
+		arg.State,
+		arg.Reason,
+		arg.Created,
+		arg.Caller,
+		arg.MessageID,
+		arg.Changed,
+		arg.Named,
+		arg.Until,
+		arg.Rule,
+		arg.Tries,
+		arg.NextTry,
+		arg.CommitNo,
+	)
+	return err
+}
+
+const putAttachmentChunk = `-- name: PutAttachmentChunk :exec
+INSERT INTO attachment_chunk (door, party, digest, number, bytes) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (door, party, digest, number) DO UPDATE SET bytes = excluded.bytes
+`
+
+type PutAttachmentChunkParams struct {
+	Door   string
+	Party  string
+	Digest []byte
+	Number int64
+	Bytes  []byte
+}
+
+func (q *Queries) PutAttachmentChunk(ctx context.Context, arg PutAttachmentChunkParams) error {
+	_, err := q.exec(ctx, q.putAttachmentChunkStmt, putAttachmentChunk,
+		arg.Door,
+		arg.Party,
+		arg.Digest,
+		arg.Number,
+		arg.Bytes,
+	)
+	return err
+}
+
+const putAttachmentUse = `-- name: PutAttachmentUse :exec
+INSERT INTO attachment_use (door, message_key, party, digest, number, name, kind, media_type, size, denied, until, handed_over, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+ON CONFLICT (door, message_key, party, digest) DO UPDATE SET denied = excluded.denied, until = excluded.until, handed_over = excluded.handed_over, commit_no = excluded.commit_no
+`
+
+type PutAttachmentUseParams struct {
+	Door       string
+	MessageKey string
+	Party      string
+	Digest     []byte
+	Number     int64
+	Name       string
+	Kind       string
+	MediaType  string
+	Size       int64
+	Denied     string
+	Until      string
+	HandedOver string
+	CommitNo   int64
+}
+
+func (q *Queries) PutAttachmentUse(ctx context.Context, arg PutAttachmentUseParams) error {
+	_, err := q.exec(ctx, q.putAttachmentUseStmt, putAttachmentUse,
+		arg.Door,
+		arg.MessageKey,
+		arg.Party,
+		arg.Digest,
+		arg.Number,
+		arg.Name,
+		arg.Kind,
+		arg.MediaType,
+		arg.Size,
+		arg.Denied,
+		arg.Until,
+		arg.HandedOver,
+		arg.CommitNo,
+	)
+	return err
+}
+
 const putBalance = `-- name: PutBalance :exec
 INSERT INTO balance (partner, restored, upto, at, compared) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (partner) DO UPDATE SET restored = excluded.restored, upto = excluded.upto, at = excluded.at, compared = excluded.compared
@@ -4131,6 +4543,50 @@ type SetAnswersParams struct {
 
 func (q *Queries) SetAnswers(ctx context.Context, arg SetAnswersParams) (int64, error) {
 	result, err := q.exec(ctx, q.setAnswersStmt, setAnswers, arg.Answers, arg.CommitNo, arg.IDKey)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const setAttachment = `-- name: SetAttachment :execrows
+UPDATE attachment SET received = $1, state = $2, reason = $3, changed = $4, until = $5, tries = $6, next_try = $7, commit_no = $8
+WHERE door = $9 AND party = $10 AND digest = $11 AND owner = $12 AND token = $13 AND state = 'coming'
+`
+
+type SetAttachmentParams struct {
+	Received int64
+	State    string
+	Reason   string
+	Changed  string
+	Until    string
+	Tries    int64
+	NextTry  string
+	CommitNo int64
+	Door     string
+	Party    string
+	Digest   []byte
+	Owner    string
+	Token    int64
+}
+
+// Only by whose it is, and as long as it is coming.
+func (q *Queries) SetAttachment(ctx context.Context, arg SetAttachmentParams) (int64, error) {
+	result, err := q.exec(ctx, q.setAttachmentStmt, setAttachment,
+		arg.Received,
+		arg.State,
+		arg.Reason,
+		arg.Changed,
+		arg.Until,
+		arg.Tries,
+		arg.NextTry,
+		arg.CommitNo,
+		arg.Door,
+		arg.Party,
+		arg.Digest,
+		arg.Owner,
+		arg.Token,
+	)
 	if err != nil {
 		return 0, err
 	}

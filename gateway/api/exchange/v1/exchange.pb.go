@@ -3918,7 +3918,9 @@ type MessageStatus struct {
 	// Of one that takes another's place: what is different.
 	Changes []*Change `protobuf:"bytes,25,rep,name=changes,proto3" json:"changes,omitempty"`
 	// What the partner has told of the last arrival of what it announces.
-	Arrival       *ToldArrival `protobuf:"bytes,30,opt,name=arrival,proto3" json:"arrival,omitempty"`
+	Arrival *ToldArrival `protobuf:"bytes,30,opt,name=arrival,proto3" json:"arrival,omitempty"`
+	// Of Get alone: the images and scans that it names.
+	Attachments   []*NamedAttachment `protobuf:"bytes,60,rep,name=attachments,proto3" json:"attachments,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4131,6 +4133,13 @@ func (x *MessageStatus) GetChanges() []*Change {
 func (x *MessageStatus) GetArrival() *ToldArrival {
 	if x != nil {
 		return x.Arrival
+	}
+	return nil
+}
+
+func (x *MessageStatus) GetAttachments() []*NamedAttachment {
+	if x != nil {
+		return x.Attachments
 	}
 	return nil
 }
@@ -5213,8 +5222,10 @@ type InboxMessage struct {
 	AcknowledgedAt *timestamppb.Timestamp `protobuf:"bytes,71,opt,name=acknowledged_at,json=acknowledgedAt,proto3" json:"acknowledged_at,omitempty"`
 	// Of Get alone: by which subscriptions it was taken over; at most 100.
 	Acknowledgements []*Acknowledgement `protobuf:"bytes,72,rep,name=acknowledgements,proto3" json:"acknowledgements,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Of Get alone: the images and scans that it names.
+	Attachments   []*NamedAttachment `protobuf:"bytes,90,rep,name=attachments,proto3" json:"attachments,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *InboxMessage) Reset() {
@@ -5411,6 +5422,13 @@ func (x *InboxMessage) GetAcknowledgedAt() *timestamppb.Timestamp {
 func (x *InboxMessage) GetAcknowledgements() []*Acknowledgement {
 	if x != nil {
 		return x.Acknowledgements
+	}
+	return nil
+}
+
+func (x *InboxMessage) GetAttachments() []*NamedAttachment {
+	if x != nil {
+		return x.Attachments
 	}
 	return nil
 }
@@ -8828,8 +8846,7 @@ func (x *Control) GetAttachments() []*NamedAttachment {
 	return nil
 }
 
-// NamedAttachment is what a document says of an image or a scan that goes with it. It says nothing of
-// where its bytes are.
+// NamedAttachment is what a document says of an image or a scan that goes with it, and how its bytes stand.
 type NamedAttachment struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -8839,7 +8856,19 @@ type NamedAttachment struct {
 	// In bytes.
 	Size uint64 `protobuf:"varint,4,opt,name=size,proto3" json:"size,omitempty"`
 	// Of its bytes, as 64 hexadecimal digits in lower case.
-	Sha256        string `protobuf:"bytes,5,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	Sha256 string `protobuf:"bytes,5,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	// coming, here, refused (what came was not that), denied (this gateway's configuration takes no such one
+	// of the partner) or erased; of one's own here, handed over or erased. Empty where nothing is known.
+	State string `protobuf:"bytes,6,opt,name=state,proto3" json:"state,omitempty"`
+	// Bytes that are here.
+	Received uint64 `protobuf:"varint,7,opt,name=received,proto3" json:"received,omitempty"`
+	// Why it is refused or denied, or why the last attempt to fetch it brought nothing.
+	Fault *Fault `protobuf:"bytes,8,opt,name=fault,proto3" json:"fault,omitempty"`
+	// When its bytes are erased, or were, and of one that was the rule.
+	Erased   *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=erased,proto3" json:"erased,omitempty"`
+	ErasedBy string                 `protobuf:"bytes,10,opt,name=erased_by,json=erasedBy,proto3" json:"erased_by,omitempty"`
+	// When the partner was sent its last byte.
+	HandedOver    *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=handed_over,json=handedOver,proto3" json:"handed_over,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -8909,6 +8938,571 @@ func (x *NamedAttachment) GetSha256() string {
 	return ""
 }
 
+func (x *NamedAttachment) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *NamedAttachment) GetReceived() uint64 {
+	if x != nil {
+		return x.Received
+	}
+	return 0
+}
+
+func (x *NamedAttachment) GetFault() *Fault {
+	if x != nil {
+		return x.Fault
+	}
+	return nil
+}
+
+func (x *NamedAttachment) GetErased() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Erased
+	}
+	return nil
+}
+
+func (x *NamedAttachment) GetErasedBy() string {
+	if x != nil {
+		return x.ErasedBy
+	}
+	return ""
+}
+
+func (x *NamedAttachment) GetHandedOver() *timestamppb.Timestamp {
+	if x != nil {
+		return x.HandedOver
+	}
+	return nil
+}
+
+type PutAttachmentRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of all bytes, as 64 hexadecimal digits.
+	Sha256 string `protobuf:"bytes,1,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	// How many there are.
+	Size uint64 `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`
+	// Code of the list media-type; empty: what the first bytes say.
+	MediaType string `protobuf:"bytes,3,opt,name=media_type,json=mediaType,proto3" json:"media_type,omitempty"`
+	// The place of the first of these bytes: as many as are there already. 0 begins anew what says another size.
+	Offset uint64 `protobuf:"varint,4,opt,name=offset,proto3" json:"offset,omitempty"`
+	// At most 1 MiB, and a multiple of 256 KiB unless the last byte is among them.
+	Content       []byte `protobuf:"bytes,5,opt,name=content,proto3" json:"content,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PutAttachmentRequest) Reset() {
+	*x = PutAttachmentRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PutAttachmentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PutAttachmentRequest) ProtoMessage() {}
+
+func (x *PutAttachmentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PutAttachmentRequest.ProtoReflect.Descriptor instead.
+func (*PutAttachmentRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{107}
+}
+
+func (x *PutAttachmentRequest) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
+func (x *PutAttachmentRequest) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *PutAttachmentRequest) GetMediaType() string {
+	if x != nil {
+		return x.MediaType
+	}
+	return ""
+}
+
+func (x *PutAttachmentRequest) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *PutAttachmentRequest) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+type GetUploadRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of all bytes, as 64 hexadecimal digits.
+	Sha256        string `protobuf:"bytes,1,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetUploadRequest) Reset() {
+	*x = GetUploadRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetUploadRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetUploadRequest) ProtoMessage() {}
+
+func (x *GetUploadRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetUploadRequest.ProtoReflect.Descriptor instead.
+func (*GetUploadRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{108}
+}
+
+func (x *GetUploadRequest) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
+// Upload is what an office has handed over of an attachment.
+type Upload struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Sha256    string                 `protobuf:"bytes,1,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	MediaType string                 `protobuf:"bytes,2,opt,name=media_type,json=mediaType,proto3" json:"media_type,omitempty"`
+	Size      uint64                 `protobuf:"varint,3,opt,name=size,proto3" json:"size,omitempty"`
+	// Bytes that are there, from the first.
+	Received uint64 `protobuf:"varint,4,opt,name=received,proto3" json:"received,omitempty"`
+	// coming, here or erased; empty: nothing is there.
+	State string `protobuf:"bytes,5,opt,name=state,proto3" json:"state,omitempty"`
+	// Whether a message names it; until one does, it is taken away at the instant below.
+	Named         bool                   `protobuf:"varint,6,opt,name=named,proto3" json:"named,omitempty"`
+	Until         *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=until,proto3" json:"until,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Upload) Reset() {
+	*x = Upload{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Upload) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Upload) ProtoMessage() {}
+
+func (x *Upload) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Upload.ProtoReflect.Descriptor instead.
+func (*Upload) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{109}
+}
+
+func (x *Upload) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
+func (x *Upload) GetMediaType() string {
+	if x != nil {
+		return x.MediaType
+	}
+	return ""
+}
+
+func (x *Upload) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *Upload) GetReceived() uint64 {
+	if x != nil {
+		return x.Received
+	}
+	return 0
+}
+
+func (x *Upload) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *Upload) GetNamed() bool {
+	if x != nil {
+		return x.Named
+	}
+	return false
+}
+
+func (x *Upload) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+type ListAttachmentsRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	MessageId string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// The administration that has sent it, where two have used the same id; empty otherwise.
+	Sender        string `protobuf:"bytes,2,opt,name=sender,proto3" json:"sender,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListAttachmentsRequest) Reset() {
+	*x = ListAttachmentsRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListAttachmentsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListAttachmentsRequest) ProtoMessage() {}
+
+func (x *ListAttachmentsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListAttachmentsRequest.ProtoReflect.Descriptor instead.
+func (*ListAttachmentsRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{110}
+}
+
+func (x *ListAttachmentsRequest) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *ListAttachmentsRequest) GetSender() string {
+	if x != nil {
+		return x.Sender
+	}
+	return ""
+}
+
+type ListAttachmentsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Attachments   []*NamedAttachment     `protobuf:"bytes,1,rep,name=attachments,proto3" json:"attachments,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListAttachmentsResponse) Reset() {
+	*x = ListAttachmentsResponse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListAttachmentsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListAttachmentsResponse) ProtoMessage() {}
+
+func (x *ListAttachmentsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListAttachmentsResponse.ProtoReflect.Descriptor instead.
+func (*ListAttachmentsResponse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{111}
+}
+
+func (x *ListAttachmentsResponse) GetAttachments() []*NamedAttachment {
+	if x != nil {
+		return x.Attachments
+	}
+	return nil
+}
+
+type ReadAttachmentRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	MessageId string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// Of all bytes, as 64 hexadecimal digits.
+	Sha256 string `protobuf:"bytes,2,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	// The administration that has sent the message, where two have used the same id; empty otherwise.
+	Sender string `protobuf:"bytes,3,opt,name=sender,proto3" json:"sender,omitempty"`
+	// The place of the first byte that is wanted.
+	Offset        uint64 `protobuf:"varint,4,opt,name=offset,proto3" json:"offset,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReadAttachmentRequest) Reset() {
+	*x = ReadAttachmentRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReadAttachmentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReadAttachmentRequest) ProtoMessage() {}
+
+func (x *ReadAttachmentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReadAttachmentRequest.ProtoReflect.Descriptor instead.
+func (*ReadAttachmentRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{112}
+}
+
+func (x *ReadAttachmentRequest) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *ReadAttachmentRequest) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
+func (x *ReadAttachmentRequest) GetSender() string {
+	if x != nil {
+		return x.Sender
+	}
+	return ""
+}
+
+func (x *ReadAttachmentRequest) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+type PeerAttachmentRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	MessageId string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// Of all bytes, as 64 hexadecimal digits.
+	Sha256 string `protobuf:"bytes,2,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	// The place of the first byte that is wanted.
+	Offset        uint64 `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PeerAttachmentRequest) Reset() {
+	*x = PeerAttachmentRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PeerAttachmentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PeerAttachmentRequest) ProtoMessage() {}
+
+func (x *PeerAttachmentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PeerAttachmentRequest.ProtoReflect.Descriptor instead.
+func (*PeerAttachmentRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{113}
+}
+
+func (x *PeerAttachmentRequest) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *PeerAttachmentRequest) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
+func (x *PeerAttachmentRequest) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+// AttachmentPart is some bytes of an attachment. The parts of one answer follow each other without a gap.
+type AttachmentPart struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The place of the first of them.
+	Offset  uint64 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`
+	Content []byte `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"`
+	// Of the first part alone: of all bytes, how many there are, and the code of the list media-type.
+	Size          uint64 `protobuf:"varint,3,opt,name=size,proto3" json:"size,omitempty"`
+	MediaType     string `protobuf:"bytes,4,opt,name=media_type,json=mediaType,proto3" json:"media_type,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AttachmentPart) Reset() {
+	*x = AttachmentPart{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AttachmentPart) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AttachmentPart) ProtoMessage() {}
+
+func (x *AttachmentPart) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AttachmentPart.ProtoReflect.Descriptor instead.
+func (*AttachmentPart) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{114}
+}
+
+func (x *AttachmentPart) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *AttachmentPart) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+func (x *AttachmentPart) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *AttachmentPart) GetMediaType() string {
+	if x != nil {
+		return x.MediaType
+	}
+	return ""
+}
+
 // Recognition is what the agreements that are loaded say of a control on its day.
 type Recognition struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
@@ -8928,7 +9522,7 @@ type Recognition struct {
 
 func (x *Recognition) Reset() {
 	*x = Recognition{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8940,7 +9534,7 @@ func (x *Recognition) String() string {
 func (*Recognition) ProtoMessage() {}
 
 func (x *Recognition) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8953,7 +9547,7 @@ func (x *Recognition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Recognition.ProtoReflect.Descriptor instead.
 func (*Recognition) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{107}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{115}
 }
 
 func (x *Recognition) GetRecognised() bool {
@@ -9026,7 +9620,7 @@ type MovementTransit struct {
 
 func (x *MovementTransit) Reset() {
 	*x = MovementTransit{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9038,7 +9632,7 @@ func (x *MovementTransit) String() string {
 func (*MovementTransit) ProtoMessage() {}
 
 func (x *MovementTransit) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9051,7 +9645,7 @@ func (x *MovementTransit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MovementTransit.ProtoReflect.Descriptor instead.
 func (*MovementTransit) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{108}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{116}
 }
 
 func (x *MovementTransit) GetNumber() string {
@@ -9150,7 +9744,7 @@ type TransitTermination struct {
 
 func (x *TransitTermination) Reset() {
 	*x = TransitTermination{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9162,7 +9756,7 @@ func (x *TransitTermination) String() string {
 func (*TransitTermination) ProtoMessage() {}
 
 func (x *TransitTermination) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9175,7 +9769,7 @@ func (x *TransitTermination) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransitTermination.ProtoReflect.Descriptor instead.
 func (*TransitTermination) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{109}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{117}
 }
 
 func (x *TransitTermination) GetMessageId() string {
@@ -9249,7 +9843,7 @@ type HandleOnPaperRequest struct {
 
 func (x *HandleOnPaperRequest) Reset() {
 	*x = HandleOnPaperRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9261,7 +9855,7 @@ func (x *HandleOnPaperRequest) String() string {
 func (*HandleOnPaperRequest) ProtoMessage() {}
 
 func (x *HandleOnPaperRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9274,7 +9868,7 @@ func (x *HandleOnPaperRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HandleOnPaperRequest.ProtoReflect.Descriptor instead.
 func (*HandleOnPaperRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{110}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{118}
 }
 
 func (x *HandleOnPaperRequest) GetMovementId() string {
@@ -9321,7 +9915,7 @@ type PaperHandling struct {
 
 func (x *PaperHandling) Reset() {
 	*x = PaperHandling{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9333,7 +9927,7 @@ func (x *PaperHandling) String() string {
 func (*PaperHandling) ProtoMessage() {}
 
 func (x *PaperHandling) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9346,7 +9940,7 @@ func (x *PaperHandling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaperHandling.ProtoReflect.Descriptor instead.
 func (*PaperHandling) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{111}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{119}
 }
 
 func (x *PaperHandling) GetMessageId() string {
@@ -9414,7 +10008,7 @@ type Filing struct {
 
 func (x *Filing) Reset() {
 	*x = Filing{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9426,7 +10020,7 @@ func (x *Filing) String() string {
 func (*Filing) ProtoMessage() {}
 
 func (x *Filing) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9439,7 +10033,7 @@ func (x *Filing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Filing.ProtoReflect.Descriptor instead.
 func (*Filing) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{112}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{120}
 }
 
 func (x *Filing) GetMovementId() string {
@@ -9526,7 +10120,7 @@ type FilingComparison struct {
 
 func (x *FilingComparison) Reset() {
 	*x = FilingComparison{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9538,7 +10132,7 @@ func (x *FilingComparison) String() string {
 func (*FilingComparison) ProtoMessage() {}
 
 func (x *FilingComparison) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9551,7 +10145,7 @@ func (x *FilingComparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FilingComparison.ProtoReflect.Descriptor instead.
 func (*FilingComparison) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{113}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{121}
 }
 
 func (x *FilingComparison) GetResult() string {
@@ -9614,7 +10208,7 @@ type Telling struct {
 
 func (x *Telling) Reset() {
 	*x = Telling{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9626,7 +10220,7 @@ func (x *Telling) String() string {
 func (*Telling) ProtoMessage() {}
 
 func (x *Telling) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9639,7 +10233,7 @@ func (x *Telling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Telling.ProtoReflect.Descriptor instead.
 func (*Telling) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{114}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{122}
 }
 
 func (x *Telling) GetAdministration() string {
@@ -9701,7 +10295,7 @@ type ToldArrival struct {
 
 func (x *ToldArrival) Reset() {
 	*x = ToldArrival{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9713,7 +10307,7 @@ func (x *ToldArrival) String() string {
 func (*ToldArrival) ProtoMessage() {}
 
 func (x *ToldArrival) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9726,7 +10320,7 @@ func (x *ToldArrival) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToldArrival.ProtoReflect.Descriptor instead.
 func (*ToldArrival) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{115}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{123}
 }
 
 func (x *ToldArrival) GetAt() *timestamppb.Timestamp {
@@ -9776,7 +10370,7 @@ type WaybillAccount struct {
 
 func (x *WaybillAccount) Reset() {
 	*x = WaybillAccount{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9788,7 +10382,7 @@ func (x *WaybillAccount) String() string {
 func (*WaybillAccount) ProtoMessage() {}
 
 func (x *WaybillAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9801,7 +10395,7 @@ func (x *WaybillAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaybillAccount.ProtoReflect.Descriptor instead.
 func (*WaybillAccount) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{116}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{124}
 }
 
 func (x *WaybillAccount) GetWaybill() string {
@@ -9838,7 +10432,7 @@ type Figures struct {
 
 func (x *Figures) Reset() {
 	*x = Figures{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9850,7 +10444,7 @@ func (x *Figures) String() string {
 func (*Figures) ProtoMessage() {}
 
 func (x *Figures) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9863,7 +10457,7 @@ func (x *Figures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Figures.ProtoReflect.Descriptor instead.
 func (*Figures) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{117}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{125}
 }
 
 func (x *Figures) GetAnnounced() string {
@@ -9904,7 +10498,7 @@ type Amendment struct {
 
 func (x *Amendment) Reset() {
 	*x = Amendment{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9916,7 +10510,7 @@ func (x *Amendment) String() string {
 func (*Amendment) ProtoMessage() {}
 
 func (x *Amendment) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9929,7 +10523,7 @@ func (x *Amendment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Amendment.ProtoReflect.Descriptor instead.
 func (*Amendment) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{118}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{126}
 }
 
 func (x *Amendment) GetMessageId() string {
@@ -9980,7 +10574,7 @@ type Opening struct {
 
 func (x *Opening) Reset() {
 	*x = Opening{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9992,7 +10586,7 @@ func (x *Opening) String() string {
 func (*Opening) ProtoMessage() {}
 
 func (x *Opening) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10005,7 +10599,7 @@ func (x *Opening) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Opening.ProtoReflect.Descriptor instead.
 func (*Opening) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{119}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{127}
 }
 
 func (x *Opening) GetOffice() string {
@@ -10047,7 +10641,7 @@ type Identifier struct {
 
 func (x *Identifier) Reset() {
 	*x = Identifier{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10059,7 +10653,7 @@ func (x *Identifier) String() string {
 func (*Identifier) ProtoMessage() {}
 
 func (x *Identifier) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10072,7 +10666,7 @@ func (x *Identifier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identifier.ProtoReflect.Descriptor instead.
 func (*Identifier) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{120}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{128}
 }
 
 func (x *Identifier) GetKind() string {
@@ -10119,7 +10713,7 @@ type Comparison struct {
 
 func (x *Comparison) Reset() {
 	*x = Comparison{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10131,7 +10725,7 @@ func (x *Comparison) String() string {
 func (*Comparison) ProtoMessage() {}
 
 func (x *Comparison) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10144,7 +10738,7 @@ func (x *Comparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
 func (*Comparison) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{121}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{129}
 }
 
 func (x *Comparison) GetArrivalId() string {
@@ -10242,7 +10836,7 @@ type NotCompared struct {
 
 func (x *NotCompared) Reset() {
 	*x = NotCompared{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[130]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10254,7 +10848,7 @@ func (x *NotCompared) String() string {
 func (*NotCompared) ProtoMessage() {}
 
 func (x *NotCompared) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[130]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10267,7 +10861,7 @@ func (x *NotCompared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotCompared.ProtoReflect.Descriptor instead.
 func (*NotCompared) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{122}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{130}
 }
 
 func (x *NotCompared) GetSubject() string {
@@ -10313,7 +10907,7 @@ type Discrepancy struct {
 
 func (x *Discrepancy) Reset() {
 	*x = Discrepancy{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[131]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10325,7 +10919,7 @@ func (x *Discrepancy) String() string {
 func (*Discrepancy) ProtoMessage() {}
 
 func (x *Discrepancy) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[131]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10338,7 +10932,7 @@ func (x *Discrepancy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Discrepancy.ProtoReflect.Descriptor instead.
 func (*Discrepancy) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{123}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{131}
 }
 
 func (x *Discrepancy) GetCode() string {
@@ -10449,7 +11043,7 @@ type IntroduceRequest struct {
 
 func (x *IntroduceRequest) Reset() {
 	*x = IntroduceRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[132]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10461,7 +11055,7 @@ func (x *IntroduceRequest) String() string {
 func (*IntroduceRequest) ProtoMessage() {}
 
 func (x *IntroduceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[132]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10474,7 +11068,7 @@ func (x *IntroduceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IntroduceRequest.ProtoReflect.Descriptor instead.
 func (*IntroduceRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{124}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{132}
 }
 
 func (x *IntroduceRequest) GetEcho() []byte {
@@ -10496,7 +11090,7 @@ type IntroduceResponse struct {
 
 func (x *IntroduceResponse) Reset() {
 	*x = IntroduceResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[133]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10508,7 +11102,7 @@ func (x *IntroduceResponse) String() string {
 func (*IntroduceResponse) ProtoMessage() {}
 
 func (x *IntroduceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[133]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10521,7 +11115,7 @@ func (x *IntroduceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IntroduceResponse.ProtoReflect.Descriptor instead.
 func (*IntroduceResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{125}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{133}
 }
 
 func (x *IntroduceResponse) GetEcho() []byte {
@@ -10553,7 +11147,7 @@ type CardRequest struct {
 
 func (x *CardRequest) Reset() {
 	*x = CardRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[134]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10565,7 +11159,7 @@ func (x *CardRequest) String() string {
 func (*CardRequest) ProtoMessage() {}
 
 func (x *CardRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[134]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10578,7 +11172,7 @@ func (x *CardRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CardRequest.ProtoReflect.Descriptor instead.
 func (*CardRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{126}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{134}
 }
 
 // PartnerCard is a card as a file: JSON of one form, signed.
@@ -10593,7 +11187,7 @@ type PartnerCard struct {
 
 func (x *PartnerCard) Reset() {
 	*x = PartnerCard{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[135]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10605,7 +11199,7 @@ func (x *PartnerCard) String() string {
 func (*PartnerCard) ProtoMessage() {}
 
 func (x *PartnerCard) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[135]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10618,7 +11212,7 @@ func (x *PartnerCard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerCard.ProtoReflect.Descriptor instead.
 func (*PartnerCard) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{127}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{135}
 }
 
 func (x *PartnerCard) GetCard() []byte {
@@ -10643,7 +11237,7 @@ type ListPartnersRequest struct {
 
 func (x *ListPartnersRequest) Reset() {
 	*x = ListPartnersRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[136]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10655,7 +11249,7 @@ func (x *ListPartnersRequest) String() string {
 func (*ListPartnersRequest) ProtoMessage() {}
 
 func (x *ListPartnersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[136]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10668,7 +11262,7 @@ func (x *ListPartnersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPartnersRequest.ProtoReflect.Descriptor instead.
 func (*ListPartnersRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{128}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{136}
 }
 
 type ListPartnersResponse struct {
@@ -10682,7 +11276,7 @@ type ListPartnersResponse struct {
 
 func (x *ListPartnersResponse) Reset() {
 	*x = ListPartnersResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[137]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10694,7 +11288,7 @@ func (x *ListPartnersResponse) String() string {
 func (*ListPartnersResponse) ProtoMessage() {}
 
 func (x *ListPartnersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[137]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10707,7 +11301,7 @@ func (x *ListPartnersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPartnersResponse.ProtoReflect.Descriptor instead.
 func (*ListPartnersResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{129}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{137}
 }
 
 func (x *ListPartnersResponse) GetPartners() []*Partner {
@@ -10745,7 +11339,7 @@ type Partner struct {
 
 func (x *Partner) Reset() {
 	*x = Partner{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[130]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[138]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10757,7 +11351,7 @@ func (x *Partner) String() string {
 func (*Partner) ProtoMessage() {}
 
 func (x *Partner) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[130]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[138]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10770,7 +11364,7 @@ func (x *Partner) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Partner.ProtoReflect.Descriptor instead.
 func (*Partner) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{130}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{138}
 }
 
 func (x *Partner) GetAdministrations() []string {
@@ -10844,7 +11438,7 @@ type Validity struct {
 
 func (x *Validity) Reset() {
 	*x = Validity{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[131]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[139]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10856,7 +11450,7 @@ func (x *Validity) String() string {
 func (*Validity) ProtoMessage() {}
 
 func (x *Validity) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[131]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[139]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10869,7 +11463,7 @@ func (x *Validity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Validity.ProtoReflect.Descriptor instead.
 func (*Validity) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{131}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{139}
 }
 
 func (x *Validity) GetKind() string {
@@ -10908,7 +11502,7 @@ type ListQueuesRequest struct {
 
 func (x *ListQueuesRequest) Reset() {
 	*x = ListQueuesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[132]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[140]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10920,7 +11514,7 @@ func (x *ListQueuesRequest) String() string {
 func (*ListQueuesRequest) ProtoMessage() {}
 
 func (x *ListQueuesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[132]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[140]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10933,7 +11527,7 @@ func (x *ListQueuesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueuesRequest.ProtoReflect.Descriptor instead.
 func (*ListQueuesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{132}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{140}
 }
 
 type ListQueuesResponse struct {
@@ -10945,7 +11539,7 @@ type ListQueuesResponse struct {
 
 func (x *ListQueuesResponse) Reset() {
 	*x = ListQueuesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[133]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[141]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10957,7 +11551,7 @@ func (x *ListQueuesResponse) String() string {
 func (*ListQueuesResponse) ProtoMessage() {}
 
 func (x *ListQueuesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[133]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[141]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10970,7 +11564,7 @@ func (x *ListQueuesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueuesResponse.ProtoReflect.Descriptor instead.
 func (*ListQueuesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{133}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{141}
 }
 
 func (x *ListQueuesResponse) GetQueues() []*Queue {
@@ -10999,7 +11593,7 @@ type Queue struct {
 
 func (x *Queue) Reset() {
 	*x = Queue{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[134]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[142]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11011,7 +11605,7 @@ func (x *Queue) String() string {
 func (*Queue) ProtoMessage() {}
 
 func (x *Queue) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[134]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[142]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11024,7 +11618,7 @@ func (x *Queue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Queue.ProtoReflect.Descriptor instead.
 func (*Queue) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{134}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{142}
 }
 
 func (x *Queue) GetPartner() string {
@@ -11086,7 +11680,7 @@ type CheckPartnerRequest struct {
 
 func (x *CheckPartnerRequest) Reset() {
 	*x = CheckPartnerRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[135]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[143]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11098,7 +11692,7 @@ func (x *CheckPartnerRequest) String() string {
 func (*CheckPartnerRequest) ProtoMessage() {}
 
 func (x *CheckPartnerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[135]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[143]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11111,7 +11705,7 @@ func (x *CheckPartnerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckPartnerRequest.ProtoReflect.Descriptor instead.
 func (*CheckPartnerRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{135}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{143}
 }
 
 func (x *CheckPartnerRequest) GetPartner() string {
@@ -11140,7 +11734,7 @@ type PartnerCheck struct {
 
 func (x *PartnerCheck) Reset() {
 	*x = PartnerCheck{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[136]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[144]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11152,7 +11746,7 @@ func (x *PartnerCheck) String() string {
 func (*PartnerCheck) ProtoMessage() {}
 
 func (x *PartnerCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[136]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[144]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11165,7 +11759,7 @@ func (x *PartnerCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerCheck.ProtoReflect.Descriptor instead.
 func (*PartnerCheck) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{136}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{144}
 }
 
 func (x *PartnerCheck) GetStep() string {
@@ -11224,7 +11818,7 @@ type Loss struct {
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[137]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[145]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11236,7 +11830,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[137]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[145]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11249,7 +11843,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{137}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{145}
 }
 
 func (x *Loss) GetReason() LossReason {
@@ -11319,7 +11913,7 @@ type LostValue struct {
 
 func (x *LostValue) Reset() {
 	*x = LostValue{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[138]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[146]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11331,7 +11925,7 @@ func (x *LostValue) String() string {
 func (*LostValue) ProtoMessage() {}
 
 func (x *LostValue) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[138]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[146]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11344,7 +11938,7 @@ func (x *LostValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LostValue.ProtoReflect.Descriptor instead.
 func (*LostValue) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{138}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{146}
 }
 
 func (x *LostValue) GetLocation() string {
@@ -11401,7 +11995,7 @@ type ElsewhereRequest struct {
 
 func (x *ElsewhereRequest) Reset() {
 	*x = ElsewhereRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[139]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[147]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11413,7 +12007,7 @@ func (x *ElsewhereRequest) String() string {
 func (*ElsewhereRequest) ProtoMessage() {}
 
 func (x *ElsewhereRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[139]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[147]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11426,7 +12020,7 @@ func (x *ElsewhereRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElsewhereRequest.ProtoReflect.Descriptor instead.
 func (*ElsewhereRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{139}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{147}
 }
 
 func (x *ElsewhereRequest) GetText() string {
@@ -11455,7 +12049,7 @@ type ElsewhereResponse struct {
 
 func (x *ElsewhereResponse) Reset() {
 	*x = ElsewhereResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[140]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[148]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11467,7 +12061,7 @@ func (x *ElsewhereResponse) String() string {
 func (*ElsewhereResponse) ProtoMessage() {}
 
 func (x *ElsewhereResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[140]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[148]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11480,7 +12074,7 @@ func (x *ElsewhereResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElsewhereResponse.ProtoReflect.Descriptor instead.
 func (*ElsewhereResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{140}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{148}
 }
 
 func (x *ElsewhereResponse) GetGlimpses() []*Glimpse {
@@ -11511,7 +12105,7 @@ type Glimpse struct {
 
 func (x *Glimpse) Reset() {
 	*x = Glimpse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[141]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[149]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11523,7 +12117,7 @@ func (x *Glimpse) String() string {
 func (*Glimpse) ProtoMessage() {}
 
 func (x *Glimpse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[141]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[149]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11536,7 +12130,7 @@ func (x *Glimpse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Glimpse.ProtoReflect.Descriptor instead.
 func (*Glimpse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{141}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{149}
 }
 
 func (x *Glimpse) GetMovementId() string {
@@ -11571,7 +12165,7 @@ type OpenMovementRequest struct {
 
 func (x *OpenMovementRequest) Reset() {
 	*x = OpenMovementRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[142]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[150]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11583,7 +12177,7 @@ func (x *OpenMovementRequest) String() string {
 func (*OpenMovementRequest) ProtoMessage() {}
 
 func (x *OpenMovementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[142]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[150]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11596,7 +12190,7 @@ func (x *OpenMovementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenMovementRequest.ProtoReflect.Descriptor instead.
 func (*OpenMovementRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{142}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{150}
 }
 
 func (x *OpenMovementRequest) GetMovementId() string {
@@ -11629,7 +12223,7 @@ type OverridesRequest struct {
 
 func (x *OverridesRequest) Reset() {
 	*x = OverridesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[143]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[151]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11641,7 +12235,7 @@ func (x *OverridesRequest) String() string {
 func (*OverridesRequest) ProtoMessage() {}
 
 func (x *OverridesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[143]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[151]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11654,7 +12248,7 @@ func (x *OverridesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OverridesRequest.ProtoReflect.Descriptor instead.
 func (*OverridesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{143}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{151}
 }
 
 func (x *OverridesRequest) GetOffice() string {
@@ -11699,7 +12293,7 @@ type OverridesResponse struct {
 
 func (x *OverridesResponse) Reset() {
 	*x = OverridesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[144]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[152]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11711,7 +12305,7 @@ func (x *OverridesResponse) String() string {
 func (*OverridesResponse) ProtoMessage() {}
 
 func (x *OverridesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[144]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[152]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11724,7 +12318,7 @@ func (x *OverridesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OverridesResponse.ProtoReflect.Descriptor instead.
 func (*OverridesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{144}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{152}
 }
 
 func (x *OverridesResponse) GetOffice() string {
@@ -11783,7 +12377,7 @@ type Override struct {
 
 func (x *Override) Reset() {
 	*x = Override{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[145]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[153]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11795,7 +12389,7 @@ func (x *Override) String() string {
 func (*Override) ProtoMessage() {}
 
 func (x *Override) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[145]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[153]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11808,7 +12402,7 @@ func (x *Override) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Override.ProtoReflect.Descriptor instead.
 func (*Override) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{145}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{153}
 }
 
 func (x *Override) GetAt() *timestamppb.Timestamp {
@@ -11874,7 +12468,7 @@ type CoverageRequest struct {
 
 func (x *CoverageRequest) Reset() {
 	*x = CoverageRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[146]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[154]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11886,7 +12480,7 @@ func (x *CoverageRequest) String() string {
 func (*CoverageRequest) ProtoMessage() {}
 
 func (x *CoverageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[146]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[154]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11899,7 +12493,7 @@ func (x *CoverageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoverageRequest.ProtoReflect.Descriptor instead.
 func (*CoverageRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{146}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{154}
 }
 
 func (x *CoverageRequest) GetMonth() string {
@@ -11936,7 +12530,7 @@ type CoverageResponse struct {
 
 func (x *CoverageResponse) Reset() {
 	*x = CoverageResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[147]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[155]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11948,7 +12542,7 @@ func (x *CoverageResponse) String() string {
 func (*CoverageResponse) ProtoMessage() {}
 
 func (x *CoverageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[147]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[155]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11961,7 +12555,7 @@ func (x *CoverageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoverageResponse.ProtoReflect.Descriptor instead.
 func (*CoverageResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{147}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{155}
 }
 
 func (x *CoverageResponse) GetMonth() string {
@@ -12007,7 +12601,7 @@ type Coverage struct {
 
 func (x *Coverage) Reset() {
 	*x = Coverage{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[148]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[156]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12019,7 +12613,7 @@ func (x *Coverage) String() string {
 func (*Coverage) ProtoMessage() {}
 
 func (x *Coverage) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[148]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[156]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12032,7 +12626,7 @@ func (x *Coverage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Coverage.ProtoReflect.Descriptor instead.
 func (*Coverage) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{148}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{156}
 }
 
 func (x *Coverage) GetExitOffice() string {
@@ -12428,7 +13022,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x14\n" +
 	"\x05state\x18\x03 \x01(\tR\x05state\x12\x16\n" +
 	"\x06digest\x18\x04 \x01(\tR\x06digest\x12*\n" +
-	"\x06faults\x18\x05 \x03(\v2\x12.exchange.v1.FaultR\x06faults\"\xba\a\n" +
+	"\x06faults\x18\x05 \x03(\v2\x12.exchange.v1.FaultR\x06faults\"\xfa\a\n" +
 	"\rMessageStatus\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x12\n" +
@@ -12461,7 +13055,8 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\vreplaced_by\x18\x18 \x01(\tR\n" +
 	"replacedBy\x12-\n" +
 	"\achanges\x18\x19 \x03(\v2\x13.exchange.v1.ChangeR\achanges\x122\n" +
-	"\aarrival\x18\x1e \x01(\v2\x18.exchange.v1.ToldArrivalR\aarrival\"`\n" +
+	"\aarrival\x18\x1e \x01(\v2\x18.exchange.v1.ToldArrivalR\aarrival\x12>\n" +
+	"\vattachments\x18< \x03(\v2\x1c.exchange.v1.NamedAttachmentR\vattachments\"`\n" +
 	"\x06Change\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x14\n" +
 	"\x05place\x18\x02 \x01(\tR\x05place\x12\x16\n" +
@@ -12552,7 +13147,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x0eDecodeResponse\x125\n" +
 	"\bmessages\x18\x01 \x03(\v2\x19.exchange.v1.InboxMessageR\bmessages\x120\n" +
 	"\barrivals\x18\x02 \x03(\v2\x14.exchange.v1.ArrivalR\barrivals\x126\n" +
-	"\boutgoing\x18\x03 \x03(\v2\x1a.exchange.v1.MessageStatusR\boutgoing\"\x8b\a\n" +
+	"\boutgoing\x18\x03 \x03(\v2\x1a.exchange.v1.MessageStatusR\boutgoing\"\xcb\a\n" +
 	"\fInboxMessage\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x12\n" +
@@ -12582,7 +13177,8 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\achanges\x18\x15 \x03(\v2\x13.exchange.v1.ChangeR\achanges\x12'\n" +
 	"\x0facknowledged_by\x18F \x01(\tR\x0eacknowledgedBy\x12C\n" +
 	"\x0facknowledged_at\x18G \x01(\v2\x1a.google.protobuf.TimestampR\x0eacknowledgedAt\x12H\n" +
-	"\x10acknowledgements\x18H \x03(\v2\x1c.exchange.v1.AcknowledgementR\x10acknowledgements\"y\n" +
+	"\x10acknowledgements\x18H \x03(\v2\x1c.exchange.v1.AcknowledgementR\x10acknowledgements\x12>\n" +
+	"\vattachments\x18Z \x03(\v2\x1c.exchange.v1.NamedAttachmentR\vattachments\"y\n" +
 	"\x0fAcknowledgement\x12\"\n" +
 	"\fsubscription\x18\x01 \x01(\tR\fsubscription\x12*\n" +
 	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x16\n" +
@@ -12862,14 +13458,63 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\bstanding\x18\n" +
 	" \x01(\tR\bstanding\x12:\n" +
 	"\vrecognition\x18\v \x01(\v2\x18.exchange.v1.RecognitionR\vrecognition\x12>\n" +
-	"\vattachments\x18\f \x03(\v2\x1c.exchange.v1.NamedAttachmentR\vattachments\"\x84\x01\n" +
+	"\vattachments\x18\f \x03(\v2\x1c.exchange.v1.NamedAttachmentR\vattachments\"\xee\x02\n" +
 	"\x0fNamedAttachment\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x1d\n" +
 	"\n" +
 	"media_type\x18\x03 \x01(\tR\tmediaType\x12\x12\n" +
 	"\x04size\x18\x04 \x01(\x04R\x04size\x12\x16\n" +
-	"\x06sha256\x18\x05 \x01(\tR\x06sha256\"\x9f\x01\n" +
+	"\x06sha256\x18\x05 \x01(\tR\x06sha256\x12\x14\n" +
+	"\x05state\x18\x06 \x01(\tR\x05state\x12\x1a\n" +
+	"\breceived\x18\a \x01(\x04R\breceived\x12(\n" +
+	"\x05fault\x18\b \x01(\v2\x12.exchange.v1.FaultR\x05fault\x122\n" +
+	"\x06erased\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x06erased\x12\x1b\n" +
+	"\terased_by\x18\n" +
+	" \x01(\tR\berasedBy\x12;\n" +
+	"\vhanded_over\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"handedOver\"\x93\x01\n" +
+	"\x14PutAttachmentRequest\x12\x16\n" +
+	"\x06sha256\x18\x01 \x01(\tR\x06sha256\x12\x12\n" +
+	"\x04size\x18\x02 \x01(\x04R\x04size\x12\x1d\n" +
+	"\n" +
+	"media_type\x18\x03 \x01(\tR\tmediaType\x12\x16\n" +
+	"\x06offset\x18\x04 \x01(\x04R\x06offset\x12\x18\n" +
+	"\acontent\x18\x05 \x01(\fR\acontent\"*\n" +
+	"\x10GetUploadRequest\x12\x16\n" +
+	"\x06sha256\x18\x01 \x01(\tR\x06sha256\"\xcd\x01\n" +
+	"\x06Upload\x12\x16\n" +
+	"\x06sha256\x18\x01 \x01(\tR\x06sha256\x12\x1d\n" +
+	"\n" +
+	"media_type\x18\x02 \x01(\tR\tmediaType\x12\x12\n" +
+	"\x04size\x18\x03 \x01(\x04R\x04size\x12\x1a\n" +
+	"\breceived\x18\x04 \x01(\x04R\breceived\x12\x14\n" +
+	"\x05state\x18\x05 \x01(\tR\x05state\x12\x14\n" +
+	"\x05named\x18\x06 \x01(\bR\x05named\x120\n" +
+	"\x05until\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"O\n" +
+	"\x16ListAttachmentsRequest\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x16\n" +
+	"\x06sender\x18\x02 \x01(\tR\x06sender\"Y\n" +
+	"\x17ListAttachmentsResponse\x12>\n" +
+	"\vattachments\x18\x01 \x03(\v2\x1c.exchange.v1.NamedAttachmentR\vattachments\"~\n" +
+	"\x15ReadAttachmentRequest\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x16\n" +
+	"\x06sha256\x18\x02 \x01(\tR\x06sha256\x12\x16\n" +
+	"\x06sender\x18\x03 \x01(\tR\x06sender\x12\x16\n" +
+	"\x06offset\x18\x04 \x01(\x04R\x06offset\"f\n" +
+	"\x15PeerAttachmentRequest\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x16\n" +
+	"\x06sha256\x18\x02 \x01(\tR\x06sha256\x12\x16\n" +
+	"\x06offset\x18\x03 \x01(\x04R\x06offset\"u\n" +
+	"\x0eAttachmentPart\x12\x16\n" +
+	"\x06offset\x18\x01 \x01(\x04R\x06offset\x12\x18\n" +
+	"\acontent\x18\x02 \x01(\fR\acontent\x12\x12\n" +
+	"\x04size\x18\x03 \x01(\x04R\x04size\x12\x1d\n" +
+	"\n" +
+	"media_type\x18\x04 \x01(\tR\tmediaType\"\x9f\x01\n" +
 	"\vRecognition\x12\x1e\n" +
 	"\n" +
 	"recognised\x18\x01 \x01(\bR\n" +
@@ -13252,7 +13897,12 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x05Renew\x12\x1e.exchange.v1.RenewLeaseRequest\x1a\x1f.exchange.v1.RenewLeaseResponse\"-\xf0\xbb\x18\x16\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/subscriptions/{name}:renew\x12\x7f\n" +
 	"\aRelease\x12 .exchange.v1.ReleaseLeaseRequest\x1a!.exchange.v1.ReleaseLeaseResponse\"/\xf0\xbb\x18\x16\x82\xd3\xe4\x93\x02%:\x01*\" /v1/subscriptions/{name}:release\x12q\n" +
 	"\x06Follow\x12\x19.exchange.v1.FetchRequest\x1a\x1a.exchange.v1.FetchResponse\".\xf0\xbb\x18\x16\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/subscriptions/{name}:follow0\x01\x12O\n" +
-	"\aContent\x12\".exchange.v1.FetchedContentRequest\x1a\x18.exchange.v1.ContentPart\"\x04\xf0\xbb\x18\x160\x012\xf7\x01\n" +
+	"\aContent\x12\".exchange.v1.FetchedContentRequest\x1a\x18.exchange.v1.ContentPart\"\x04\xf0\xbb\x18\x160\x012\xb4\x03\n" +
+	"\x11AttachmentService\x12f\n" +
+	"\x03Put\x12!.exchange.v1.PutAttachmentRequest\x1a\x13.exchange.v1.Upload\"'\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x1d:\x01*\x1a\x18/v1/attachments/{sha256}\x12_\n" +
+	"\x03Get\x12\x1d.exchange.v1.GetUploadRequest\x1a\x13.exchange.v1.Upload\"$\xf0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/attachments/{sha256}\x12\x84\x01\n" +
+	"\x04List\x12#.exchange.v1.ListAttachmentsRequest\x1a$.exchange.v1.ListAttachmentsResponse\"1\xf0\xbb\x18\x02\x82\xd3\xe4\x93\x02'\x12%/v1/messages/{message_id}/attachments\x12O\n" +
+	"\x04Read\x12\".exchange.v1.ReadAttachmentRequest\x1a\x1b.exchange.v1.AttachmentPart\"\x04\xf0\xbb\x18\x030\x012\xf7\x01\n" +
 	"\x0eMessageService\x12e\n" +
 	"\x04List\x12 .exchange.v1.ListMessagesRequest\x1a!.exchange.v1.ListMessagesResponse\"\x18\xf0\xbb\x18\f\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/messages\x12~\n" +
 	"\aExplain\x12\".exchange.v1.ExplainMessageRequest\x1a\x1c.exchange.v1.ExplainResponse\"1\xf0\xbb\x18\f\x82\xd3\xe4\x93\x02'\x12%/v1/messages/{message_id}/explanation2\xd3\x01\n" +
@@ -13260,10 +13910,12 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x04List\x12 .exchange.v1.ListMappingsRequest\x1a!.exchange.v1.ListMappingsResponse\"\x18\xf0\xbb\x18\v\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/mappings\x12Z\n" +
 	"\x03Get\x12\x1e.exchange.v1.GetMappingRequest\x1a\x14.exchange.v1.Mapping\"\x1d\xf0\xbb\x18\v\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/mappings:read2l\n" +
 	"\fAuditService\x12\\\n" +
-	"\x04List\x12\x1d.exchange.v1.ListAuditRequest\x1a\x1e.exchange.v1.ListAuditResponse\"\x15\xf0\xbb\x18\r\x82\xd3\xe4\x93\x02\v\x12\t/v1/audit2\xff\x01\n" +
+	"\x04List\x12\x1d.exchange.v1.ListAuditRequest\x1a\x1e.exchange.v1.ListAuditResponse\"\x15\xf0\xbb\x18\r\x82\xd3\xe4\x93\x02\v\x12\t/v1/audit2\xd6\x02\n" +
 	"\vPeerService\x12J\n" +
 	"\aDeliver\x12\x1b.exchange.v1.DeliverRequest\x1a\x1c.exchange.v1.DeliverResponse\"\x04\xf0\xbb\x18\x04\x12R\n" +
-	"\aBalance\x12\x1f.exchange.v1.PeerBalanceRequest\x1a .exchange.v1.PeerBalanceResponse\"\x04\xf0\xbb\x18\b\x12P\n" +
+	"\aBalance\x12\x1f.exchange.v1.PeerBalanceRequest\x1a .exchange.v1.PeerBalanceResponse\"\x04\xf0\xbb\x18\b\x12U\n" +
+	"\n" +
+	"Attachment\x12\".exchange.v1.PeerAttachmentRequest\x1a\x1b.exchange.v1.AttachmentPart\"\x04\xf0\xbb\x18\x040\x01\x12P\n" +
 	"\tIntroduce\x12\x1d.exchange.v1.IntroduceRequest\x1a\x1e.exchange.v1.IntroduceResponse\"\x04\xf0\xbb\x18\b2\xa6\x03\n" +
 	"\x0ePartnerService\x12X\n" +
 	"\x04Card\x12\x18.exchange.v1.CardRequest\x1a\x18.exchange.v1.PartnerCard\"\x1c\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/partner-card\x12e\n" +
@@ -13308,7 +13960,7 @@ func file_exchange_v1_exchange_proto_rawDescGZIP() []byte {
 }
 
 var file_exchange_v1_exchange_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 153)
+var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 161)
 var file_exchange_v1_exchange_proto_goTypes = []any{
 	(Right)(0),                         // 0: exchange.v1.Right
 	(Duty)(0),                          // 1: exchange.v1.Duty
@@ -13423,359 +14075,384 @@ var file_exchange_v1_exchange_proto_goTypes = []any{
 	(*Movement)(nil),                   // 110: exchange.v1.Movement
 	(*Control)(nil),                    // 111: exchange.v1.Control
 	(*NamedAttachment)(nil),            // 112: exchange.v1.NamedAttachment
-	(*Recognition)(nil),                // 113: exchange.v1.Recognition
-	(*MovementTransit)(nil),            // 114: exchange.v1.MovementTransit
-	(*TransitTermination)(nil),         // 115: exchange.v1.TransitTermination
-	(*HandleOnPaperRequest)(nil),       // 116: exchange.v1.HandleOnPaperRequest
-	(*PaperHandling)(nil),              // 117: exchange.v1.PaperHandling
-	(*Filing)(nil),                     // 118: exchange.v1.Filing
-	(*FilingComparison)(nil),           // 119: exchange.v1.FilingComparison
-	(*Telling)(nil),                    // 120: exchange.v1.Telling
-	(*ToldArrival)(nil),                // 121: exchange.v1.ToldArrival
-	(*WaybillAccount)(nil),             // 122: exchange.v1.WaybillAccount
-	(*Figures)(nil),                    // 123: exchange.v1.Figures
-	(*Amendment)(nil),                  // 124: exchange.v1.Amendment
-	(*Opening)(nil),                    // 125: exchange.v1.Opening
-	(*Identifier)(nil),                 // 126: exchange.v1.Identifier
-	(*Comparison)(nil),                 // 127: exchange.v1.Comparison
-	(*NotCompared)(nil),                // 128: exchange.v1.NotCompared
-	(*Discrepancy)(nil),                // 129: exchange.v1.Discrepancy
-	(*IntroduceRequest)(nil),           // 130: exchange.v1.IntroduceRequest
-	(*IntroduceResponse)(nil),          // 131: exchange.v1.IntroduceResponse
-	(*CardRequest)(nil),                // 132: exchange.v1.CardRequest
-	(*PartnerCard)(nil),                // 133: exchange.v1.PartnerCard
-	(*ListPartnersRequest)(nil),        // 134: exchange.v1.ListPartnersRequest
-	(*ListPartnersResponse)(nil),       // 135: exchange.v1.ListPartnersResponse
-	(*Partner)(nil),                    // 136: exchange.v1.Partner
-	(*Validity)(nil),                   // 137: exchange.v1.Validity
-	(*ListQueuesRequest)(nil),          // 138: exchange.v1.ListQueuesRequest
-	(*ListQueuesResponse)(nil),         // 139: exchange.v1.ListQueuesResponse
-	(*Queue)(nil),                      // 140: exchange.v1.Queue
-	(*CheckPartnerRequest)(nil),        // 141: exchange.v1.CheckPartnerRequest
-	(*PartnerCheck)(nil),               // 142: exchange.v1.PartnerCheck
-	(*Loss)(nil),                       // 143: exchange.v1.Loss
-	(*LostValue)(nil),                  // 144: exchange.v1.LostValue
-	(*ElsewhereRequest)(nil),           // 145: exchange.v1.ElsewhereRequest
-	(*ElsewhereResponse)(nil),          // 146: exchange.v1.ElsewhereResponse
-	(*Glimpse)(nil),                    // 147: exchange.v1.Glimpse
-	(*OpenMovementRequest)(nil),        // 148: exchange.v1.OpenMovementRequest
-	(*OverridesRequest)(nil),           // 149: exchange.v1.OverridesRequest
-	(*OverridesResponse)(nil),          // 150: exchange.v1.OverridesResponse
-	(*Override)(nil),                   // 151: exchange.v1.Override
-	(*CoverageRequest)(nil),            // 152: exchange.v1.CoverageRequest
-	(*CoverageResponse)(nil),           // 153: exchange.v1.CoverageResponse
-	(*Coverage)(nil),                   // 154: exchange.v1.Coverage
-	nil,                                // 155: exchange.v1.ExplainResponse.NamespacesEntry
-	nil,                                // 156: exchange.v1.UnreadPlace.NamespacesEntry
-	nil,                                // 157: exchange.v1.Fault.NamespacesEntry
-	nil,                                // 158: exchange.v1.LostValue.NamespacesEntry
-	(*timestamppb.Timestamp)(nil),      // 159: google.protobuf.Timestamp
-	(*descriptorpb.MethodOptions)(nil), // 160: google.protobuf.MethodOptions
+	(*PutAttachmentRequest)(nil),       // 113: exchange.v1.PutAttachmentRequest
+	(*GetUploadRequest)(nil),           // 114: exchange.v1.GetUploadRequest
+	(*Upload)(nil),                     // 115: exchange.v1.Upload
+	(*ListAttachmentsRequest)(nil),     // 116: exchange.v1.ListAttachmentsRequest
+	(*ListAttachmentsResponse)(nil),    // 117: exchange.v1.ListAttachmentsResponse
+	(*ReadAttachmentRequest)(nil),      // 118: exchange.v1.ReadAttachmentRequest
+	(*PeerAttachmentRequest)(nil),      // 119: exchange.v1.PeerAttachmentRequest
+	(*AttachmentPart)(nil),             // 120: exchange.v1.AttachmentPart
+	(*Recognition)(nil),                // 121: exchange.v1.Recognition
+	(*MovementTransit)(nil),            // 122: exchange.v1.MovementTransit
+	(*TransitTermination)(nil),         // 123: exchange.v1.TransitTermination
+	(*HandleOnPaperRequest)(nil),       // 124: exchange.v1.HandleOnPaperRequest
+	(*PaperHandling)(nil),              // 125: exchange.v1.PaperHandling
+	(*Filing)(nil),                     // 126: exchange.v1.Filing
+	(*FilingComparison)(nil),           // 127: exchange.v1.FilingComparison
+	(*Telling)(nil),                    // 128: exchange.v1.Telling
+	(*ToldArrival)(nil),                // 129: exchange.v1.ToldArrival
+	(*WaybillAccount)(nil),             // 130: exchange.v1.WaybillAccount
+	(*Figures)(nil),                    // 131: exchange.v1.Figures
+	(*Amendment)(nil),                  // 132: exchange.v1.Amendment
+	(*Opening)(nil),                    // 133: exchange.v1.Opening
+	(*Identifier)(nil),                 // 134: exchange.v1.Identifier
+	(*Comparison)(nil),                 // 135: exchange.v1.Comparison
+	(*NotCompared)(nil),                // 136: exchange.v1.NotCompared
+	(*Discrepancy)(nil),                // 137: exchange.v1.Discrepancy
+	(*IntroduceRequest)(nil),           // 138: exchange.v1.IntroduceRequest
+	(*IntroduceResponse)(nil),          // 139: exchange.v1.IntroduceResponse
+	(*CardRequest)(nil),                // 140: exchange.v1.CardRequest
+	(*PartnerCard)(nil),                // 141: exchange.v1.PartnerCard
+	(*ListPartnersRequest)(nil),        // 142: exchange.v1.ListPartnersRequest
+	(*ListPartnersResponse)(nil),       // 143: exchange.v1.ListPartnersResponse
+	(*Partner)(nil),                    // 144: exchange.v1.Partner
+	(*Validity)(nil),                   // 145: exchange.v1.Validity
+	(*ListQueuesRequest)(nil),          // 146: exchange.v1.ListQueuesRequest
+	(*ListQueuesResponse)(nil),         // 147: exchange.v1.ListQueuesResponse
+	(*Queue)(nil),                      // 148: exchange.v1.Queue
+	(*CheckPartnerRequest)(nil),        // 149: exchange.v1.CheckPartnerRequest
+	(*PartnerCheck)(nil),               // 150: exchange.v1.PartnerCheck
+	(*Loss)(nil),                       // 151: exchange.v1.Loss
+	(*LostValue)(nil),                  // 152: exchange.v1.LostValue
+	(*ElsewhereRequest)(nil),           // 153: exchange.v1.ElsewhereRequest
+	(*ElsewhereResponse)(nil),          // 154: exchange.v1.ElsewhereResponse
+	(*Glimpse)(nil),                    // 155: exchange.v1.Glimpse
+	(*OpenMovementRequest)(nil),        // 156: exchange.v1.OpenMovementRequest
+	(*OverridesRequest)(nil),           // 157: exchange.v1.OverridesRequest
+	(*OverridesResponse)(nil),          // 158: exchange.v1.OverridesResponse
+	(*Override)(nil),                   // 159: exchange.v1.Override
+	(*CoverageRequest)(nil),            // 160: exchange.v1.CoverageRequest
+	(*CoverageResponse)(nil),           // 161: exchange.v1.CoverageResponse
+	(*Coverage)(nil),                   // 162: exchange.v1.Coverage
+	nil,                                // 163: exchange.v1.ExplainResponse.NamespacesEntry
+	nil,                                // 164: exchange.v1.UnreadPlace.NamespacesEntry
+	nil,                                // 165: exchange.v1.Fault.NamespacesEntry
+	nil,                                // 166: exchange.v1.LostValue.NamespacesEntry
+	(*timestamppb.Timestamp)(nil),      // 167: google.protobuf.Timestamp
+	(*descriptorpb.MethodOptions)(nil), // 168: google.protobuf.MethodOptions
 }
 var file_exchange_v1_exchange_proto_depIdxs = []int32{
-	159, // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	167, // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
 	1,   // 1: exchange.v1.SubmitRequest.duty:type_name -> exchange.v1.Duty
-	159, // 2: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	167, // 2: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
 	1,   // 3: exchange.v1.CheckRequest.duty:type_name -> exchange.v1.Duty
 	54,  // 4: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
-	143, // 5: exchange.v1.CheckResponse.losses:type_name -> exchange.v1.Loss
-	159, // 6: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
+	151, // 5: exchange.v1.CheckResponse.losses:type_name -> exchange.v1.Loss
+	167, // 6: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
 	45,  // 7: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
 	45,  // 8: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
 	44,  // 9: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
 	21,  // 10: exchange.v1.ExplainResponse.unread:type_name -> exchange.v1.UnreadPlace
-	155, // 11: exchange.v1.ExplainResponse.namespaces:type_name -> exchange.v1.ExplainResponse.NamespacesEntry
-	156, // 12: exchange.v1.UnreadPlace.namespaces:type_name -> exchange.v1.UnreadPlace.NamespacesEntry
-	159, // 13: exchange.v1.NumberBlock.handed_over:type_name -> google.protobuf.Timestamp
+	163, // 11: exchange.v1.ExplainResponse.namespaces:type_name -> exchange.v1.ExplainResponse.NamespacesEntry
+	164, // 12: exchange.v1.UnreadPlace.namespaces:type_name -> exchange.v1.UnreadPlace.NamespacesEntry
+	167, // 13: exchange.v1.NumberBlock.handed_over:type_name -> google.protobuf.Timestamp
 	25,  // 14: exchange.v1.ListNumberBlocksResponse.blocks:type_name -> exchange.v1.NumberBlock
 	30,  // 15: exchange.v1.ListNumberUsesResponse.uses:type_name -> exchange.v1.NumberUse
-	159, // 16: exchange.v1.NumberUse.taken:type_name -> google.protobuf.Timestamp
-	159, // 17: exchange.v1.SentMessage.created:type_name -> google.protobuf.Timestamp
+	167, // 16: exchange.v1.NumberUse.taken:type_name -> google.protobuf.Timestamp
+	167, // 17: exchange.v1.SentMessage.created:type_name -> google.protobuf.Timestamp
 	33,  // 18: exchange.v1.SentMessage.receipts:type_name -> exchange.v1.VerifiedReceipt
-	159, // 19: exchange.v1.VerifiedReceipt.verified:type_name -> google.protobuf.Timestamp
+	167, // 19: exchange.v1.VerifiedReceipt.verified:type_name -> google.protobuf.Timestamp
 	53,  // 20: exchange.v1.VerifiedReceipt.statement:type_name -> exchange.v1.SignedStatement
 	36,  // 21: exchange.v1.ListMessagesResponse.messages:type_name -> exchange.v1.MessageRecord
-	159, // 22: exchange.v1.MessageRecord.at:type_name -> google.protobuf.Timestamp
+	167, // 22: exchange.v1.MessageRecord.at:type_name -> google.protobuf.Timestamp
 	2,   // 23: exchange.v1.ListMappingsRequest.kind:type_name -> exchange.v1.MappingKind
 	40,  // 24: exchange.v1.ListMappingsResponse.mappings:type_name -> exchange.v1.Mapping
 	2,   // 25: exchange.v1.Mapping.kind:type_name -> exchange.v1.MappingKind
-	159, // 26: exchange.v1.ListAuditRequest.since:type_name -> google.protobuf.Timestamp
-	159, // 27: exchange.v1.ListAuditRequest.until:type_name -> google.protobuf.Timestamp
+	167, // 26: exchange.v1.ListAuditRequest.since:type_name -> google.protobuf.Timestamp
+	167, // 27: exchange.v1.ListAuditRequest.until:type_name -> google.protobuf.Timestamp
 	43,  // 28: exchange.v1.ListAuditResponse.entries:type_name -> exchange.v1.AuditEntry
-	159, // 29: exchange.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
-	159, // 30: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
-	159, // 31: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
+	167, // 29: exchange.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	167, // 30: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
+	167, // 31: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
 	49,  // 32: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
 	54,  // 33: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
 	49,  // 34: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
 	51,  // 35: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
 	48,  // 36: exchange.v1.Submission.judgements:type_name -> exchange.v1.Judgement
 	47,  // 37: exchange.v1.Submission.approval:type_name -> exchange.v1.Approval
-	143, // 38: exchange.v1.Submission.losses:type_name -> exchange.v1.Loss
+	151, // 38: exchange.v1.Submission.losses:type_name -> exchange.v1.Loss
 	46,  // 39: exchange.v1.Submission.rulings:type_name -> exchange.v1.Ruling
 	1,   // 40: exchange.v1.Submission.duty:type_name -> exchange.v1.Duty
-	118, // 41: exchange.v1.Submission.filings:type_name -> exchange.v1.Filing
+	126, // 41: exchange.v1.Submission.filings:type_name -> exchange.v1.Filing
 	45,  // 42: exchange.v1.Submission.second:type_name -> exchange.v1.Submission
-	159, // 43: exchange.v1.Ruling.at:type_name -> google.protobuf.Timestamp
-	159, // 44: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
-	159, // 45: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
+	167, // 43: exchange.v1.Ruling.at:type_name -> google.protobuf.Timestamp
+	167, // 44: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
+	167, // 45: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
 	54,  // 46: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
-	159, // 47: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
-	159, // 48: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
-	159, // 49: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
+	167, // 47: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
+	167, // 48: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
+	167, // 49: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
 	53,  // 50: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
 	51,  // 51: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
 	50,  // 52: exchange.v1.MessageStatus.changes:type_name -> exchange.v1.Change
-	121, // 53: exchange.v1.MessageStatus.arrival:type_name -> exchange.v1.ToldArrival
-	159, // 54: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
-	52,  // 55: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
-	54,  // 56: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
-	157, // 57: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
-	64,  // 58: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
-	3,   // 59: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
-	64,  // 60: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
-	61,  // 61: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
-	49,  // 62: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	159, // 63: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
-	159, // 64: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
-	64,  // 65: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
-	61,  // 66: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
-	49,  // 67: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	159, // 68: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
-	159, // 69: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
-	54,  // 70: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
-	50,  // 71: exchange.v1.InboxMessage.changes:type_name -> exchange.v1.Change
-	159, // 72: exchange.v1.InboxMessage.acknowledged_at:type_name -> google.protobuf.Timestamp
-	65,  // 73: exchange.v1.InboxMessage.acknowledgements:type_name -> exchange.v1.Acknowledgement
-	159, // 74: exchange.v1.Acknowledgement.at:type_name -> google.protobuf.Timestamp
-	159, // 75: exchange.v1.CreateSubscriptionRequest.since:type_name -> google.protobuf.Timestamp
-	159, // 76: exchange.v1.CreateSubscriptionRequest.until:type_name -> google.protobuf.Timestamp
-	71,  // 77: exchange.v1.ListSubscriptionsResponse.subscriptions:type_name -> exchange.v1.Subscription
-	159, // 78: exchange.v1.Subscription.since:type_name -> google.protobuf.Timestamp
-	159, // 79: exchange.v1.Subscription.until:type_name -> google.protobuf.Timestamp
-	159, // 80: exchange.v1.Subscription.created:type_name -> google.protobuf.Timestamp
-	159, // 81: exchange.v1.Subscription.fetched:type_name -> google.protobuf.Timestamp
-	159, // 82: exchange.v1.Subscription.ended:type_name -> google.protobuf.Timestamp
-	72,  // 83: exchange.v1.Subscription.handouts:type_name -> exchange.v1.Handout
-	159, // 84: exchange.v1.Handout.until:type_name -> google.protobuf.Timestamp
-	159, // 85: exchange.v1.FetchResponse.until:type_name -> google.protobuf.Timestamp
-	75,  // 86: exchange.v1.FetchResponse.messages:type_name -> exchange.v1.FetchedMessage
-	64,  // 87: exchange.v1.FetchedMessage.message:type_name -> exchange.v1.InboxMessage
-	76,  // 88: exchange.v1.FetchedMessage.sealed:type_name -> exchange.v1.SealedMessage
-	76,  // 89: exchange.v1.ContentPart.sealed:type_name -> exchange.v1.SealedMessage
-	53,  // 90: exchange.v1.AcknowledgeFetchedRequest.receipts:type_name -> exchange.v1.SignedStatement
-	75,  // 91: exchange.v1.AcknowledgeFetchedResponse.messages:type_name -> exchange.v1.FetchedMessage
-	159, // 92: exchange.v1.RenewLeaseResponse.until:type_name -> google.protobuf.Timestamp
-	53,  // 93: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
-	53,  // 94: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
-	53,  // 95: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
-	92,  // 96: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
-	159, // 97: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
-	159, // 98: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
-	54,  // 99: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
-	159, // 100: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
-	159, // 101: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
-	95,  // 102: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
-	159, // 103: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
-	54,  // 104: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
-	110, // 105: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
-	4,   // 106: exchange.v1.ListMovementsRequest.worklist:type_name -> exchange.v1.Worklist
-	159, // 107: exchange.v1.ListMovementsRequest.expected_from:type_name -> google.protobuf.Timestamp
-	159, // 108: exchange.v1.ListMovementsRequest.expected_until:type_name -> google.protobuf.Timestamp
-	110, // 109: exchange.v1.ListMovementsResponse.movements:type_name -> exchange.v1.Movement
-	103, // 110: exchange.v1.TimelineResponse.steps:type_name -> exchange.v1.Step
-	159, // 111: exchange.v1.Step.at:type_name -> google.protobuf.Timestamp
-	54,  // 112: exchange.v1.Step.faults:type_name -> exchange.v1.Fault
-	106, // 113: exchange.v1.AnnouncedResponse.documents:type_name -> exchange.v1.AnnouncedDocument
-	107, // 114: exchange.v1.AnnouncedDocument.values:type_name -> exchange.v1.AnnouncedValue
-	159, // 115: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
-	159, // 116: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
-	126, // 117: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
-	127, // 118: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
-	129, // 119: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
-	125, // 120: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
-	124, // 121: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
-	159, // 122: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
-	159, // 123: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
-	54,  // 124: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
-	122, // 125: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
-	4,   // 126: exchange.v1.Movement.worklist:type_name -> exchange.v1.Worklist
-	159, // 127: exchange.v1.Movement.since:type_name -> google.protobuf.Timestamp
-	120, // 128: exchange.v1.Movement.told:type_name -> exchange.v1.Telling
-	118, // 129: exchange.v1.Movement.filings:type_name -> exchange.v1.Filing
-	111, // 130: exchange.v1.Movement.controls:type_name -> exchange.v1.Control
-	114, // 131: exchange.v1.Movement.transits:type_name -> exchange.v1.MovementTransit
-	117, // 132: exchange.v1.Movement.paper:type_name -> exchange.v1.PaperHandling
-	159, // 133: exchange.v1.Control.at:type_name -> google.protobuf.Timestamp
-	113, // 134: exchange.v1.Control.recognition:type_name -> exchange.v1.Recognition
-	112, // 135: exchange.v1.Control.attachments:type_name -> exchange.v1.NamedAttachment
-	115, // 136: exchange.v1.MovementTransit.terminations:type_name -> exchange.v1.TransitTermination
-	129, // 137: exchange.v1.MovementTransit.discrepancies:type_name -> exchange.v1.Discrepancy
-	159, // 138: exchange.v1.TransitTermination.at:type_name -> google.protobuf.Timestamp
-	159, // 139: exchange.v1.PaperHandling.at:type_name -> google.protobuf.Timestamp
-	159, // 140: exchange.v1.Filing.received:type_name -> google.protobuf.Timestamp
-	119, // 141: exchange.v1.Filing.comparison:type_name -> exchange.v1.FilingComparison
-	129, // 142: exchange.v1.FilingComparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	128, // 143: exchange.v1.FilingComparison.not_compared:type_name -> exchange.v1.NotCompared
-	159, // 144: exchange.v1.FilingComparison.at:type_name -> google.protobuf.Timestamp
-	159, // 145: exchange.v1.Telling.at:type_name -> google.protobuf.Timestamp
-	159, // 146: exchange.v1.ToldArrival.at:type_name -> google.protobuf.Timestamp
-	129, // 147: exchange.v1.ToldArrival.discrepancies:type_name -> exchange.v1.Discrepancy
-	123, // 148: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
-	123, // 149: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
-	159, // 150: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
-	50,  // 151: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
-	159, // 152: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
-	159, // 153: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
-	129, // 154: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	129, // 155: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
-	129, // 156: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
-	128, // 157: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
-	159, // 158: exchange.v1.Comparison.arrived:type_name -> google.protobuf.Timestamp
-	159, // 159: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
-	136, // 160: exchange.v1.ListPartnersResponse.partners:type_name -> exchange.v1.Partner
-	137, // 161: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
-	159, // 162: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
-	137, // 163: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
-	159, // 164: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
-	140, // 165: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
-	159, // 166: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
-	54,  // 167: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
-	5,   // 168: exchange.v1.Loss.reason:type_name -> exchange.v1.LossReason
-	144, // 169: exchange.v1.Loss.places:type_name -> exchange.v1.LostValue
-	158, // 170: exchange.v1.LostValue.namespaces:type_name -> exchange.v1.LostValue.NamespacesEntry
-	147, // 171: exchange.v1.ElsewhereResponse.glimpses:type_name -> exchange.v1.Glimpse
-	159, // 172: exchange.v1.Glimpse.expected_arrival:type_name -> google.protobuf.Timestamp
-	159, // 173: exchange.v1.OverridesResponse.from:type_name -> google.protobuf.Timestamp
-	159, // 174: exchange.v1.OverridesResponse.until:type_name -> google.protobuf.Timestamp
-	151, // 175: exchange.v1.OverridesResponse.overrides:type_name -> exchange.v1.Override
-	159, // 176: exchange.v1.Override.at:type_name -> google.protobuf.Timestamp
-	154, // 177: exchange.v1.CoverageResponse.pairs:type_name -> exchange.v1.Coverage
-	160, // 178: exchange.v1.right:extendee -> google.protobuf.MethodOptions
-	0,   // 179: exchange.v1.right:type_name -> exchange.v1.Right
-	6,   // 180: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
-	8,   // 181: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
-	10,  // 182: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
-	11,  // 183: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
-	7,   // 184: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
-	13,  // 185: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
-	14,  // 186: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
-	16,  // 187: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
-	18,  // 188: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
-	22,  // 189: exchange.v1.SubmissionService.Print:input_type -> exchange.v1.PrintRequest
-	31,  // 190: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
-	12,  // 191: exchange.v1.SubmissionService.Rule:input_type -> exchange.v1.RuleRequest
-	55,  // 192: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
-	57,  // 193: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
-	19,  // 194: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	16,  // 195: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
-	58,  // 196: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
-	59,  // 197: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
-	62,  // 198: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
-	66,  // 199: exchange.v1.SubscriptionService.Create:input_type -> exchange.v1.CreateSubscriptionRequest
-	67,  // 200: exchange.v1.SubscriptionService.Get:input_type -> exchange.v1.GetSubscriptionRequest
-	68,  // 201: exchange.v1.SubscriptionService.List:input_type -> exchange.v1.ListSubscriptionsRequest
-	70,  // 202: exchange.v1.SubscriptionService.End:input_type -> exchange.v1.EndSubscriptionRequest
-	73,  // 203: exchange.v1.SubscriptionService.Fetch:input_type -> exchange.v1.FetchRequest
-	79,  // 204: exchange.v1.SubscriptionService.Acknowledge:input_type -> exchange.v1.AcknowledgeFetchedRequest
-	81,  // 205: exchange.v1.SubscriptionService.Renew:input_type -> exchange.v1.RenewLeaseRequest
-	83,  // 206: exchange.v1.SubscriptionService.Release:input_type -> exchange.v1.ReleaseLeaseRequest
-	73,  // 207: exchange.v1.SubscriptionService.Follow:input_type -> exchange.v1.FetchRequest
-	77,  // 208: exchange.v1.SubscriptionService.Content:input_type -> exchange.v1.FetchedContentRequest
-	34,  // 209: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
-	19,  // 210: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	37,  // 211: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
-	39,  // 212: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
-	41,  // 213: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
-	85,  // 214: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
-	87,  // 215: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
-	130, // 216: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
-	132, // 217: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
-	134, // 218: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
-	138, // 219: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
-	141, // 220: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
-	89,  // 221: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
-	91,  // 222: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
-	93,  // 223: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
-	96,  // 224: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
-	99,  // 225: exchange.v1.MovementService.List:input_type -> exchange.v1.ListMovementsRequest
-	98,  // 226: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
-	101, // 227: exchange.v1.MovementService.Timeline:input_type -> exchange.v1.TimelineRequest
-	104, // 228: exchange.v1.MovementService.Announced:input_type -> exchange.v1.AnnouncedRequest
-	108, // 229: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
-	109, // 230: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
-	116, // 231: exchange.v1.MovementService.HandleOnPaper:input_type -> exchange.v1.HandleOnPaperRequest
-	145, // 232: exchange.v1.MovementService.Elsewhere:input_type -> exchange.v1.ElsewhereRequest
-	148, // 233: exchange.v1.MovementService.Open:input_type -> exchange.v1.OpenMovementRequest
-	149, // 234: exchange.v1.MovementService.Overrides:input_type -> exchange.v1.OverridesRequest
-	24,  // 235: exchange.v1.NumberService.HandOver:input_type -> exchange.v1.HandOverNumbersRequest
-	26,  // 236: exchange.v1.NumberService.List:input_type -> exchange.v1.ListNumberBlocksRequest
-	28,  // 237: exchange.v1.NumberService.Uses:input_type -> exchange.v1.ListNumberUsesRequest
-	152, // 238: exchange.v1.ReportService.Coverage:input_type -> exchange.v1.CoverageRequest
-	45,  // 239: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
-	9,   // 240: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
-	45,  // 241: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
-	45,  // 242: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
-	45,  // 243: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
-	45,  // 244: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
-	15,  // 245: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
-	17,  // 246: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
-	20,  // 247: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
-	23,  // 248: exchange.v1.SubmissionService.Print:output_type -> exchange.v1.PrintedPage
-	32,  // 249: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
-	45,  // 250: exchange.v1.SubmissionService.Rule:output_type -> exchange.v1.Submission
-	56,  // 251: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
-	64,  // 252: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
-	20,  // 253: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
-	64,  // 254: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
-	64,  // 255: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
-	60,  // 256: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
-	63,  // 257: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
-	71,  // 258: exchange.v1.SubscriptionService.Create:output_type -> exchange.v1.Subscription
-	71,  // 259: exchange.v1.SubscriptionService.Get:output_type -> exchange.v1.Subscription
-	69,  // 260: exchange.v1.SubscriptionService.List:output_type -> exchange.v1.ListSubscriptionsResponse
-	71,  // 261: exchange.v1.SubscriptionService.End:output_type -> exchange.v1.Subscription
-	74,  // 262: exchange.v1.SubscriptionService.Fetch:output_type -> exchange.v1.FetchResponse
-	80,  // 263: exchange.v1.SubscriptionService.Acknowledge:output_type -> exchange.v1.AcknowledgeFetchedResponse
-	82,  // 264: exchange.v1.SubscriptionService.Renew:output_type -> exchange.v1.RenewLeaseResponse
-	84,  // 265: exchange.v1.SubscriptionService.Release:output_type -> exchange.v1.ReleaseLeaseResponse
-	74,  // 266: exchange.v1.SubscriptionService.Follow:output_type -> exchange.v1.FetchResponse
-	78,  // 267: exchange.v1.SubscriptionService.Content:output_type -> exchange.v1.ContentPart
-	35,  // 268: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
-	20,  // 269: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
-	38,  // 270: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
-	40,  // 271: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
-	42,  // 272: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
-	86,  // 273: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
-	88,  // 274: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
-	131, // 275: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
-	133, // 276: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
-	135, // 277: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
-	139, // 278: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
-	142, // 279: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
-	90,  // 280: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
-	92,  // 281: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
-	94,  // 282: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
-	97,  // 283: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
-	100, // 284: exchange.v1.MovementService.List:output_type -> exchange.v1.ListMovementsResponse
-	110, // 285: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
-	102, // 286: exchange.v1.MovementService.Timeline:output_type -> exchange.v1.TimelineResponse
-	105, // 287: exchange.v1.MovementService.Announced:output_type -> exchange.v1.AnnouncedResponse
-	110, // 288: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
-	110, // 289: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
-	110, // 290: exchange.v1.MovementService.HandleOnPaper:output_type -> exchange.v1.Movement
-	146, // 291: exchange.v1.MovementService.Elsewhere:output_type -> exchange.v1.ElsewhereResponse
-	110, // 292: exchange.v1.MovementService.Open:output_type -> exchange.v1.Movement
-	150, // 293: exchange.v1.MovementService.Overrides:output_type -> exchange.v1.OverridesResponse
-	25,  // 294: exchange.v1.NumberService.HandOver:output_type -> exchange.v1.NumberBlock
-	27,  // 295: exchange.v1.NumberService.List:output_type -> exchange.v1.ListNumberBlocksResponse
-	29,  // 296: exchange.v1.NumberService.Uses:output_type -> exchange.v1.ListNumberUsesResponse
-	153, // 297: exchange.v1.ReportService.Coverage:output_type -> exchange.v1.CoverageResponse
-	239, // [239:298] is the sub-list for method output_type
-	180, // [180:239] is the sub-list for method input_type
-	179, // [179:180] is the sub-list for extension type_name
-	178, // [178:179] is the sub-list for extension extendee
-	0,   // [0:178] is the sub-list for field type_name
+	129, // 53: exchange.v1.MessageStatus.arrival:type_name -> exchange.v1.ToldArrival
+	112, // 54: exchange.v1.MessageStatus.attachments:type_name -> exchange.v1.NamedAttachment
+	167, // 55: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
+	52,  // 56: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
+	54,  // 57: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
+	165, // 58: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
+	64,  // 59: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
+	3,   // 60: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
+	64,  // 61: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
+	61,  // 62: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
+	49,  // 63: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	167, // 64: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
+	167, // 65: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
+	64,  // 66: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
+	61,  // 67: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
+	49,  // 68: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	167, // 69: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
+	167, // 70: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
+	54,  // 71: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
+	50,  // 72: exchange.v1.InboxMessage.changes:type_name -> exchange.v1.Change
+	167, // 73: exchange.v1.InboxMessage.acknowledged_at:type_name -> google.protobuf.Timestamp
+	65,  // 74: exchange.v1.InboxMessage.acknowledgements:type_name -> exchange.v1.Acknowledgement
+	112, // 75: exchange.v1.InboxMessage.attachments:type_name -> exchange.v1.NamedAttachment
+	167, // 76: exchange.v1.Acknowledgement.at:type_name -> google.protobuf.Timestamp
+	167, // 77: exchange.v1.CreateSubscriptionRequest.since:type_name -> google.protobuf.Timestamp
+	167, // 78: exchange.v1.CreateSubscriptionRequest.until:type_name -> google.protobuf.Timestamp
+	71,  // 79: exchange.v1.ListSubscriptionsResponse.subscriptions:type_name -> exchange.v1.Subscription
+	167, // 80: exchange.v1.Subscription.since:type_name -> google.protobuf.Timestamp
+	167, // 81: exchange.v1.Subscription.until:type_name -> google.protobuf.Timestamp
+	167, // 82: exchange.v1.Subscription.created:type_name -> google.protobuf.Timestamp
+	167, // 83: exchange.v1.Subscription.fetched:type_name -> google.protobuf.Timestamp
+	167, // 84: exchange.v1.Subscription.ended:type_name -> google.protobuf.Timestamp
+	72,  // 85: exchange.v1.Subscription.handouts:type_name -> exchange.v1.Handout
+	167, // 86: exchange.v1.Handout.until:type_name -> google.protobuf.Timestamp
+	167, // 87: exchange.v1.FetchResponse.until:type_name -> google.protobuf.Timestamp
+	75,  // 88: exchange.v1.FetchResponse.messages:type_name -> exchange.v1.FetchedMessage
+	64,  // 89: exchange.v1.FetchedMessage.message:type_name -> exchange.v1.InboxMessage
+	76,  // 90: exchange.v1.FetchedMessage.sealed:type_name -> exchange.v1.SealedMessage
+	76,  // 91: exchange.v1.ContentPart.sealed:type_name -> exchange.v1.SealedMessage
+	53,  // 92: exchange.v1.AcknowledgeFetchedRequest.receipts:type_name -> exchange.v1.SignedStatement
+	75,  // 93: exchange.v1.AcknowledgeFetchedResponse.messages:type_name -> exchange.v1.FetchedMessage
+	167, // 94: exchange.v1.RenewLeaseResponse.until:type_name -> google.protobuf.Timestamp
+	53,  // 95: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
+	53,  // 96: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
+	53,  // 97: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
+	92,  // 98: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
+	167, // 99: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
+	167, // 100: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
+	54,  // 101: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
+	167, // 102: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
+	167, // 103: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
+	95,  // 104: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
+	167, // 105: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
+	54,  // 106: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
+	110, // 107: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
+	4,   // 108: exchange.v1.ListMovementsRequest.worklist:type_name -> exchange.v1.Worklist
+	167, // 109: exchange.v1.ListMovementsRequest.expected_from:type_name -> google.protobuf.Timestamp
+	167, // 110: exchange.v1.ListMovementsRequest.expected_until:type_name -> google.protobuf.Timestamp
+	110, // 111: exchange.v1.ListMovementsResponse.movements:type_name -> exchange.v1.Movement
+	103, // 112: exchange.v1.TimelineResponse.steps:type_name -> exchange.v1.Step
+	167, // 113: exchange.v1.Step.at:type_name -> google.protobuf.Timestamp
+	54,  // 114: exchange.v1.Step.faults:type_name -> exchange.v1.Fault
+	106, // 115: exchange.v1.AnnouncedResponse.documents:type_name -> exchange.v1.AnnouncedDocument
+	107, // 116: exchange.v1.AnnouncedDocument.values:type_name -> exchange.v1.AnnouncedValue
+	167, // 117: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
+	167, // 118: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
+	134, // 119: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
+	135, // 120: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
+	137, // 121: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
+	133, // 122: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
+	132, // 123: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
+	167, // 124: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
+	167, // 125: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
+	54,  // 126: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
+	130, // 127: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
+	4,   // 128: exchange.v1.Movement.worklist:type_name -> exchange.v1.Worklist
+	167, // 129: exchange.v1.Movement.since:type_name -> google.protobuf.Timestamp
+	128, // 130: exchange.v1.Movement.told:type_name -> exchange.v1.Telling
+	126, // 131: exchange.v1.Movement.filings:type_name -> exchange.v1.Filing
+	111, // 132: exchange.v1.Movement.controls:type_name -> exchange.v1.Control
+	122, // 133: exchange.v1.Movement.transits:type_name -> exchange.v1.MovementTransit
+	125, // 134: exchange.v1.Movement.paper:type_name -> exchange.v1.PaperHandling
+	167, // 135: exchange.v1.Control.at:type_name -> google.protobuf.Timestamp
+	121, // 136: exchange.v1.Control.recognition:type_name -> exchange.v1.Recognition
+	112, // 137: exchange.v1.Control.attachments:type_name -> exchange.v1.NamedAttachment
+	54,  // 138: exchange.v1.NamedAttachment.fault:type_name -> exchange.v1.Fault
+	167, // 139: exchange.v1.NamedAttachment.erased:type_name -> google.protobuf.Timestamp
+	167, // 140: exchange.v1.NamedAttachment.handed_over:type_name -> google.protobuf.Timestamp
+	167, // 141: exchange.v1.Upload.until:type_name -> google.protobuf.Timestamp
+	112, // 142: exchange.v1.ListAttachmentsResponse.attachments:type_name -> exchange.v1.NamedAttachment
+	123, // 143: exchange.v1.MovementTransit.terminations:type_name -> exchange.v1.TransitTermination
+	137, // 144: exchange.v1.MovementTransit.discrepancies:type_name -> exchange.v1.Discrepancy
+	167, // 145: exchange.v1.TransitTermination.at:type_name -> google.protobuf.Timestamp
+	167, // 146: exchange.v1.PaperHandling.at:type_name -> google.protobuf.Timestamp
+	167, // 147: exchange.v1.Filing.received:type_name -> google.protobuf.Timestamp
+	127, // 148: exchange.v1.Filing.comparison:type_name -> exchange.v1.FilingComparison
+	137, // 149: exchange.v1.FilingComparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	136, // 150: exchange.v1.FilingComparison.not_compared:type_name -> exchange.v1.NotCompared
+	167, // 151: exchange.v1.FilingComparison.at:type_name -> google.protobuf.Timestamp
+	167, // 152: exchange.v1.Telling.at:type_name -> google.protobuf.Timestamp
+	167, // 153: exchange.v1.ToldArrival.at:type_name -> google.protobuf.Timestamp
+	137, // 154: exchange.v1.ToldArrival.discrepancies:type_name -> exchange.v1.Discrepancy
+	131, // 155: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
+	131, // 156: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
+	167, // 157: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
+	50,  // 158: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
+	167, // 159: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
+	167, // 160: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	137, // 161: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	137, // 162: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
+	137, // 163: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
+	136, // 164: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
+	167, // 165: exchange.v1.Comparison.arrived:type_name -> google.protobuf.Timestamp
+	167, // 166: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
+	144, // 167: exchange.v1.ListPartnersResponse.partners:type_name -> exchange.v1.Partner
+	145, // 168: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
+	167, // 169: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
+	145, // 170: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
+	167, // 171: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
+	148, // 172: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
+	167, // 173: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
+	54,  // 174: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
+	5,   // 175: exchange.v1.Loss.reason:type_name -> exchange.v1.LossReason
+	152, // 176: exchange.v1.Loss.places:type_name -> exchange.v1.LostValue
+	166, // 177: exchange.v1.LostValue.namespaces:type_name -> exchange.v1.LostValue.NamespacesEntry
+	155, // 178: exchange.v1.ElsewhereResponse.glimpses:type_name -> exchange.v1.Glimpse
+	167, // 179: exchange.v1.Glimpse.expected_arrival:type_name -> google.protobuf.Timestamp
+	167, // 180: exchange.v1.OverridesResponse.from:type_name -> google.protobuf.Timestamp
+	167, // 181: exchange.v1.OverridesResponse.until:type_name -> google.protobuf.Timestamp
+	159, // 182: exchange.v1.OverridesResponse.overrides:type_name -> exchange.v1.Override
+	167, // 183: exchange.v1.Override.at:type_name -> google.protobuf.Timestamp
+	162, // 184: exchange.v1.CoverageResponse.pairs:type_name -> exchange.v1.Coverage
+	168, // 185: exchange.v1.right:extendee -> google.protobuf.MethodOptions
+	0,   // 186: exchange.v1.right:type_name -> exchange.v1.Right
+	6,   // 187: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
+	8,   // 188: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
+	10,  // 189: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
+	11,  // 190: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
+	7,   // 191: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
+	13,  // 192: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
+	14,  // 193: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
+	16,  // 194: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
+	18,  // 195: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
+	22,  // 196: exchange.v1.SubmissionService.Print:input_type -> exchange.v1.PrintRequest
+	31,  // 197: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
+	12,  // 198: exchange.v1.SubmissionService.Rule:input_type -> exchange.v1.RuleRequest
+	55,  // 199: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
+	57,  // 200: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
+	19,  // 201: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	16,  // 202: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
+	58,  // 203: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
+	59,  // 204: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
+	62,  // 205: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
+	66,  // 206: exchange.v1.SubscriptionService.Create:input_type -> exchange.v1.CreateSubscriptionRequest
+	67,  // 207: exchange.v1.SubscriptionService.Get:input_type -> exchange.v1.GetSubscriptionRequest
+	68,  // 208: exchange.v1.SubscriptionService.List:input_type -> exchange.v1.ListSubscriptionsRequest
+	70,  // 209: exchange.v1.SubscriptionService.End:input_type -> exchange.v1.EndSubscriptionRequest
+	73,  // 210: exchange.v1.SubscriptionService.Fetch:input_type -> exchange.v1.FetchRequest
+	79,  // 211: exchange.v1.SubscriptionService.Acknowledge:input_type -> exchange.v1.AcknowledgeFetchedRequest
+	81,  // 212: exchange.v1.SubscriptionService.Renew:input_type -> exchange.v1.RenewLeaseRequest
+	83,  // 213: exchange.v1.SubscriptionService.Release:input_type -> exchange.v1.ReleaseLeaseRequest
+	73,  // 214: exchange.v1.SubscriptionService.Follow:input_type -> exchange.v1.FetchRequest
+	77,  // 215: exchange.v1.SubscriptionService.Content:input_type -> exchange.v1.FetchedContentRequest
+	113, // 216: exchange.v1.AttachmentService.Put:input_type -> exchange.v1.PutAttachmentRequest
+	114, // 217: exchange.v1.AttachmentService.Get:input_type -> exchange.v1.GetUploadRequest
+	116, // 218: exchange.v1.AttachmentService.List:input_type -> exchange.v1.ListAttachmentsRequest
+	118, // 219: exchange.v1.AttachmentService.Read:input_type -> exchange.v1.ReadAttachmentRequest
+	34,  // 220: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
+	19,  // 221: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	37,  // 222: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
+	39,  // 223: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
+	41,  // 224: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
+	85,  // 225: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
+	87,  // 226: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
+	119, // 227: exchange.v1.PeerService.Attachment:input_type -> exchange.v1.PeerAttachmentRequest
+	138, // 228: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
+	140, // 229: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
+	142, // 230: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
+	146, // 231: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
+	149, // 232: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
+	89,  // 233: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
+	91,  // 234: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
+	93,  // 235: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
+	96,  // 236: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
+	99,  // 237: exchange.v1.MovementService.List:input_type -> exchange.v1.ListMovementsRequest
+	98,  // 238: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
+	101, // 239: exchange.v1.MovementService.Timeline:input_type -> exchange.v1.TimelineRequest
+	104, // 240: exchange.v1.MovementService.Announced:input_type -> exchange.v1.AnnouncedRequest
+	108, // 241: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
+	109, // 242: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
+	124, // 243: exchange.v1.MovementService.HandleOnPaper:input_type -> exchange.v1.HandleOnPaperRequest
+	153, // 244: exchange.v1.MovementService.Elsewhere:input_type -> exchange.v1.ElsewhereRequest
+	156, // 245: exchange.v1.MovementService.Open:input_type -> exchange.v1.OpenMovementRequest
+	157, // 246: exchange.v1.MovementService.Overrides:input_type -> exchange.v1.OverridesRequest
+	24,  // 247: exchange.v1.NumberService.HandOver:input_type -> exchange.v1.HandOverNumbersRequest
+	26,  // 248: exchange.v1.NumberService.List:input_type -> exchange.v1.ListNumberBlocksRequest
+	28,  // 249: exchange.v1.NumberService.Uses:input_type -> exchange.v1.ListNumberUsesRequest
+	160, // 250: exchange.v1.ReportService.Coverage:input_type -> exchange.v1.CoverageRequest
+	45,  // 251: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
+	9,   // 252: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
+	45,  // 253: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
+	45,  // 254: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
+	45,  // 255: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
+	45,  // 256: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
+	15,  // 257: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
+	17,  // 258: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
+	20,  // 259: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
+	23,  // 260: exchange.v1.SubmissionService.Print:output_type -> exchange.v1.PrintedPage
+	32,  // 261: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
+	45,  // 262: exchange.v1.SubmissionService.Rule:output_type -> exchange.v1.Submission
+	56,  // 263: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
+	64,  // 264: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
+	20,  // 265: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
+	64,  // 266: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
+	64,  // 267: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
+	60,  // 268: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
+	63,  // 269: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
+	71,  // 270: exchange.v1.SubscriptionService.Create:output_type -> exchange.v1.Subscription
+	71,  // 271: exchange.v1.SubscriptionService.Get:output_type -> exchange.v1.Subscription
+	69,  // 272: exchange.v1.SubscriptionService.List:output_type -> exchange.v1.ListSubscriptionsResponse
+	71,  // 273: exchange.v1.SubscriptionService.End:output_type -> exchange.v1.Subscription
+	74,  // 274: exchange.v1.SubscriptionService.Fetch:output_type -> exchange.v1.FetchResponse
+	80,  // 275: exchange.v1.SubscriptionService.Acknowledge:output_type -> exchange.v1.AcknowledgeFetchedResponse
+	82,  // 276: exchange.v1.SubscriptionService.Renew:output_type -> exchange.v1.RenewLeaseResponse
+	84,  // 277: exchange.v1.SubscriptionService.Release:output_type -> exchange.v1.ReleaseLeaseResponse
+	74,  // 278: exchange.v1.SubscriptionService.Follow:output_type -> exchange.v1.FetchResponse
+	78,  // 279: exchange.v1.SubscriptionService.Content:output_type -> exchange.v1.ContentPart
+	115, // 280: exchange.v1.AttachmentService.Put:output_type -> exchange.v1.Upload
+	115, // 281: exchange.v1.AttachmentService.Get:output_type -> exchange.v1.Upload
+	117, // 282: exchange.v1.AttachmentService.List:output_type -> exchange.v1.ListAttachmentsResponse
+	120, // 283: exchange.v1.AttachmentService.Read:output_type -> exchange.v1.AttachmentPart
+	35,  // 284: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
+	20,  // 285: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
+	38,  // 286: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
+	40,  // 287: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
+	42,  // 288: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
+	86,  // 289: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
+	88,  // 290: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
+	120, // 291: exchange.v1.PeerService.Attachment:output_type -> exchange.v1.AttachmentPart
+	139, // 292: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
+	141, // 293: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
+	143, // 294: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
+	147, // 295: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
+	150, // 296: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
+	90,  // 297: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
+	92,  // 298: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
+	94,  // 299: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
+	97,  // 300: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
+	100, // 301: exchange.v1.MovementService.List:output_type -> exchange.v1.ListMovementsResponse
+	110, // 302: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
+	102, // 303: exchange.v1.MovementService.Timeline:output_type -> exchange.v1.TimelineResponse
+	105, // 304: exchange.v1.MovementService.Announced:output_type -> exchange.v1.AnnouncedResponse
+	110, // 305: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
+	110, // 306: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
+	110, // 307: exchange.v1.MovementService.HandleOnPaper:output_type -> exchange.v1.Movement
+	154, // 308: exchange.v1.MovementService.Elsewhere:output_type -> exchange.v1.ElsewhereResponse
+	110, // 309: exchange.v1.MovementService.Open:output_type -> exchange.v1.Movement
+	158, // 310: exchange.v1.MovementService.Overrides:output_type -> exchange.v1.OverridesResponse
+	25,  // 311: exchange.v1.NumberService.HandOver:output_type -> exchange.v1.NumberBlock
+	27,  // 312: exchange.v1.NumberService.List:output_type -> exchange.v1.ListNumberBlocksResponse
+	29,  // 313: exchange.v1.NumberService.Uses:output_type -> exchange.v1.ListNumberUsesResponse
+	161, // 314: exchange.v1.ReportService.Coverage:output_type -> exchange.v1.CoverageResponse
+	251, // [251:315] is the sub-list for method output_type
+	187, // [187:251] is the sub-list for method input_type
+	186, // [186:187] is the sub-list for extension type_name
+	185, // [185:186] is the sub-list for extension extendee
+	0,   // [0:185] is the sub-list for field type_name
 }
 
 func init() { file_exchange_v1_exchange_proto_init() }
@@ -13789,9 +14466,9 @@ func file_exchange_v1_exchange_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_exchange_v1_exchange_proto_rawDesc), len(file_exchange_v1_exchange_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   153,
+			NumMessages:   161,
 			NumExtensions: 1,
-			NumServices:   12,
+			NumServices:   13,
 		},
 		GoTypes:           file_exchange_v1_exchange_proto_goTypes,
 		DependencyIndexes: file_exchange_v1_exchange_proto_depIdxs,

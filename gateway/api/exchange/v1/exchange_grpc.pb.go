@@ -1469,6 +1469,254 @@ var SubscriptionService_ServiceDesc = grpc.ServiceDesc{
 }
 
 const (
+	AttachmentService_Put_FullMethodName  = "/exchange.v1.AttachmentService/Put"
+	AttachmentService_Get_FullMethodName  = "/exchange.v1.AttachmentService/Get"
+	AttachmentService_List_FullMethodName = "/exchange.v1.AttachmentService/List"
+	AttachmentService_Read_FullMethodName = "/exchange.v1.AttachmentService/Read"
+)
+
+// AttachmentServiceClient is the client API for AttachmentService service.
+//
+// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// AttachmentService takes the bytes of images and scans that documents name, hands out those that partners'
+// documents name, and tells how each stands. Nobody can look for a price in them: what no route of an
+// office releases is not taken.
+type AttachmentServiceClient interface {
+	// Put hands over bytes of an attachment, from its first in order, before the document that names it is
+	// submitted. It may be interrupted: Get says how many bytes are there, and Put goes on behind them.
+	// When all are there they are held to the digest and, by their first bytes, to the media type. What no
+	// submission has named a day later is taken away. By REST the bytes themselves are put, a part of
+	// them with Content-Range.
+	Put(ctx context.Context, in *PutAttachmentRequest, opts ...grpc.CallOption) (*Upload, error)
+	// Get says how much is there of what one's own office hands over: of what it has not begun to, nothing.
+	Get(ctx context.Context, in *GetUploadRequest, opts ...grpc.CallOption) (*Upload, error)
+	// List tells how the attachments stand that a message names: one that submissions of one's own offices
+	// became or, to who takes what came for the administration, one that came.
+	List(ctx context.Context, in *ListAttachmentsRequest, opts ...grpc.CallOption) (*ListAttachmentsResponse, error)
+	// Read hands out the bytes of an attachment that a message of a partner's names, from an offset on, once
+	// all are here. By REST: GET /v1/inbox/{message_id}/attachments/{sha256}, of a part with Range.
+	Read(ctx context.Context, in *ReadAttachmentRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[AttachmentPart], error)
+}
+
+type attachmentServiceClient struct {
+	cc grpc.ClientConnInterface
+}
+
+func NewAttachmentServiceClient(cc grpc.ClientConnInterface) AttachmentServiceClient {
+	return &attachmentServiceClient{cc}
+}
+
+func (c *attachmentServiceClient) Put(ctx context.Context, in *PutAttachmentRequest, opts ...grpc.CallOption) (*Upload, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Upload)
+	err := c.cc.Invoke(ctx, AttachmentService_Put_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *attachmentServiceClient) Get(ctx context.Context, in *GetUploadRequest, opts ...grpc.CallOption) (*Upload, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Upload)
+	err := c.cc.Invoke(ctx, AttachmentService_Get_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *attachmentServiceClient) List(ctx context.Context, in *ListAttachmentsRequest, opts ...grpc.CallOption) (*ListAttachmentsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListAttachmentsResponse)
+	err := c.cc.Invoke(ctx, AttachmentService_List_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *attachmentServiceClient) Read(ctx context.Context, in *ReadAttachmentRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[AttachmentPart], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &AttachmentService_ServiceDesc.Streams[0], AttachmentService_Read_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[ReadAttachmentRequest, AttachmentPart]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AttachmentService_ReadClient = grpc.ServerStreamingClient[AttachmentPart]
+
+// AttachmentServiceServer is the server API for AttachmentService service.
+// All implementations must embed UnimplementedAttachmentServiceServer
+// for forward compatibility.
+//
+// AttachmentService takes the bytes of images and scans that documents name, hands out those that partners'
+// documents name, and tells how each stands. Nobody can look for a price in them: what no route of an
+// office releases is not taken.
+type AttachmentServiceServer interface {
+	// Put hands over bytes of an attachment, from its first in order, before the document that names it is
+	// submitted. It may be interrupted: Get says how many bytes are there, and Put goes on behind them.
+	// When all are there they are held to the digest and, by their first bytes, to the media type. What no
+	// submission has named a day later is taken away. By REST the bytes themselves are put, a part of
+	// them with Content-Range.
+	Put(context.Context, *PutAttachmentRequest) (*Upload, error)
+	// Get says how much is there of what one's own office hands over: of what it has not begun to, nothing.
+	Get(context.Context, *GetUploadRequest) (*Upload, error)
+	// List tells how the attachments stand that a message names: one that submissions of one's own offices
+	// became or, to who takes what came for the administration, one that came.
+	List(context.Context, *ListAttachmentsRequest) (*ListAttachmentsResponse, error)
+	// Read hands out the bytes of an attachment that a message of a partner's names, from an offset on, once
+	// all are here. By REST: GET /v1/inbox/{message_id}/attachments/{sha256}, of a part with Range.
+	Read(*ReadAttachmentRequest, grpc.ServerStreamingServer[AttachmentPart]) error
+	mustEmbedUnimplementedAttachmentServiceServer()
+}
+
+// UnimplementedAttachmentServiceServer must be embedded to have
+// forward compatible implementations.
+//
+// NOTE: this should be embedded by value instead of pointer to avoid a nil
+// pointer dereference when methods are called.
+type UnimplementedAttachmentServiceServer struct{}
+
+func (UnimplementedAttachmentServiceServer) Put(context.Context, *PutAttachmentRequest) (*Upload, error) {
+	return nil, status.Error(codes.Unimplemented, "method Put not implemented")
+}
+func (UnimplementedAttachmentServiceServer) Get(context.Context, *GetUploadRequest) (*Upload, error) {
+	return nil, status.Error(codes.Unimplemented, "method Get not implemented")
+}
+func (UnimplementedAttachmentServiceServer) List(context.Context, *ListAttachmentsRequest) (*ListAttachmentsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method List not implemented")
+}
+func (UnimplementedAttachmentServiceServer) Read(*ReadAttachmentRequest, grpc.ServerStreamingServer[AttachmentPart]) error {
+	return status.Error(codes.Unimplemented, "method Read not implemented")
+}
+func (UnimplementedAttachmentServiceServer) mustEmbedUnimplementedAttachmentServiceServer() {}
+func (UnimplementedAttachmentServiceServer) testEmbeddedByValue()                           {}
+
+// UnsafeAttachmentServiceServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to AttachmentServiceServer will
+// result in compilation errors.
+type UnsafeAttachmentServiceServer interface {
+	mustEmbedUnimplementedAttachmentServiceServer()
+}
+
+func RegisterAttachmentServiceServer(s grpc.ServiceRegistrar, srv AttachmentServiceServer) {
+	// If the following call panics, it indicates UnimplementedAttachmentServiceServer was
+	// embedded by pointer and is nil.  This will cause panics if an
+	// unimplemented method is ever invoked, so we test this at initialization
+	// time to prevent it from happening at runtime later due to I/O.
+	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
+		t.testEmbeddedByValue()
+	}
+	s.RegisterService(&AttachmentService_ServiceDesc, srv)
+}
+
+func _AttachmentService_Put_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PutAttachmentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AttachmentServiceServer).Put(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AttachmentService_Put_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AttachmentServiceServer).Put(ctx, req.(*PutAttachmentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AttachmentService_Get_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetUploadRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AttachmentServiceServer).Get(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AttachmentService_Get_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AttachmentServiceServer).Get(ctx, req.(*GetUploadRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AttachmentService_List_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListAttachmentsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AttachmentServiceServer).List(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AttachmentService_List_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AttachmentServiceServer).List(ctx, req.(*ListAttachmentsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AttachmentService_Read_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(ReadAttachmentRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(AttachmentServiceServer).Read(m, &grpc.GenericServerStream[ReadAttachmentRequest, AttachmentPart]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AttachmentService_ReadServer = grpc.ServerStreamingServer[AttachmentPart]
+
+// AttachmentService_ServiceDesc is the grpc.ServiceDesc for AttachmentService service.
+// It's only intended for direct use with grpc.RegisterService,
+// and not to be introspected or modified (even as a copy)
+var AttachmentService_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "exchange.v1.AttachmentService",
+	HandlerType: (*AttachmentServiceServer)(nil),
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "Put",
+			Handler:    _AttachmentService_Put_Handler,
+		},
+		{
+			MethodName: "Get",
+			Handler:    _AttachmentService_Get_Handler,
+		},
+		{
+			MethodName: "List",
+			Handler:    _AttachmentService_List_Handler,
+		},
+	},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "Read",
+			Handler:       _AttachmentService_Read_Handler,
+			ServerStreams: true,
+		},
+	},
+	Metadata: "exchange/v1/exchange.proto",
+}
+
+const (
 	MessageService_List_FullMethodName    = "/exchange.v1.MessageService/List"
 	MessageService_Explain_FullMethodName = "/exchange.v1.MessageService/Explain"
 )
@@ -1883,9 +2131,10 @@ var AuditService_ServiceDesc = grpc.ServiceDesc{
 }
 
 const (
-	PeerService_Deliver_FullMethodName   = "/exchange.v1.PeerService/Deliver"
-	PeerService_Balance_FullMethodName   = "/exchange.v1.PeerService/Balance"
-	PeerService_Introduce_FullMethodName = "/exchange.v1.PeerService/Introduce"
+	PeerService_Deliver_FullMethodName    = "/exchange.v1.PeerService/Deliver"
+	PeerService_Balance_FullMethodName    = "/exchange.v1.PeerService/Balance"
+	PeerService_Attachment_FullMethodName = "/exchange.v1.PeerService/Attachment"
+	PeerService_Introduce_FullMethodName  = "/exchange.v1.PeerService/Introduce"
 )
 
 // PeerServiceClient is the client API for PeerService service.
@@ -1903,6 +2152,9 @@ type PeerServiceClient interface {
 	// signed too; it may name messages that the caller has signed for and lost, which are then
 	// delivered again under the same ids.
 	Balance(ctx context.Context, in *PeerBalanceRequest, opts ...grpc.CallOption) (*PeerBalanceResponse, error)
+	// Attachment hands out the bytes of an attachment that a message to the caller's administration names,
+	// from an offset on. What it has no right to is as unknown as what is not there.
+	Attachment(ctx context.Context, in *PeerAttachmentRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[AttachmentPart], error)
 	// Introduce answers with the gateway's clock and its partner card, so that a partner can
 	// see whether all between the two fits.
 	Introduce(ctx context.Context, in *IntroduceRequest, opts ...grpc.CallOption) (*IntroduceResponse, error)
@@ -1936,6 +2188,25 @@ func (c *peerServiceClient) Balance(ctx context.Context, in *PeerBalanceRequest,
 	return out, nil
 }
 
+func (c *peerServiceClient) Attachment(ctx context.Context, in *PeerAttachmentRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[AttachmentPart], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &PeerService_ServiceDesc.Streams[0], PeerService_Attachment_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[PeerAttachmentRequest, AttachmentPart]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type PeerService_AttachmentClient = grpc.ServerStreamingClient[AttachmentPart]
+
 func (c *peerServiceClient) Introduce(ctx context.Context, in *IntroduceRequest, opts ...grpc.CallOption) (*IntroduceResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(IntroduceResponse)
@@ -1961,6 +2232,9 @@ type PeerServiceServer interface {
 	// signed too; it may name messages that the caller has signed for and lost, which are then
 	// delivered again under the same ids.
 	Balance(context.Context, *PeerBalanceRequest) (*PeerBalanceResponse, error)
+	// Attachment hands out the bytes of an attachment that a message to the caller's administration names,
+	// from an offset on. What it has no right to is as unknown as what is not there.
+	Attachment(*PeerAttachmentRequest, grpc.ServerStreamingServer[AttachmentPart]) error
 	// Introduce answers with the gateway's clock and its partner card, so that a partner can
 	// see whether all between the two fits.
 	Introduce(context.Context, *IntroduceRequest) (*IntroduceResponse, error)
@@ -1979,6 +2253,9 @@ func (UnimplementedPeerServiceServer) Deliver(context.Context, *DeliverRequest) 
 }
 func (UnimplementedPeerServiceServer) Balance(context.Context, *PeerBalanceRequest) (*PeerBalanceResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Balance not implemented")
+}
+func (UnimplementedPeerServiceServer) Attachment(*PeerAttachmentRequest, grpc.ServerStreamingServer[AttachmentPart]) error {
+	return status.Error(codes.Unimplemented, "method Attachment not implemented")
 }
 func (UnimplementedPeerServiceServer) Introduce(context.Context, *IntroduceRequest) (*IntroduceResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Introduce not implemented")
@@ -2040,6 +2317,17 @@ func _PeerService_Balance_Handler(srv interface{}, ctx context.Context, dec func
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PeerService_Attachment_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(PeerAttachmentRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(PeerServiceServer).Attachment(m, &grpc.GenericServerStream[PeerAttachmentRequest, AttachmentPart]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type PeerService_AttachmentServer = grpc.ServerStreamingServer[AttachmentPart]
+
 func _PeerService_Introduce_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(IntroduceRequest)
 	if err := dec(in); err != nil {
@@ -2078,7 +2366,13 @@ var PeerService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _PeerService_Introduce_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "Attachment",
+			Handler:       _PeerService_Attachment_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "exchange/v1/exchange.proto",
 }
 

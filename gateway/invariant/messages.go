@@ -1,0 +1,244 @@
+package invariant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"customs.example/gateway"
+	"customs.example/gateway/seal"
+	"customs.example/gateway/store"
+)
+
+// sent checks every outgoing message of a side.
+func (k *checker) sent(ctx context.Context, s Side) error {
+	seen := make(map[gateway.MessageID]bool)
+	var before gateway.Commit
+	for {
+		page, err := s.Store.Read().MessagesBefore(ctx, before, pageSize)
+		if err != nil {
+			return err
+		}
+		for _, listed := range page {
+			before = listed.Commit
+			seen[listed.ID] = true
+			m, err := s.Store.Read().Message(ctx, listed.ID)
+			if err != nil {
+				return fmt.Errorf("message %s: %w", listed.ID, err)
+			}
+			if err := k.message(ctx, s, m); err != nil {
+				return fmt.Errorf("message %s: %w", m.ID, err)
+			}
+		}
+		if len(page) < pageSize {
+			break
+		}
+	}
+	for id, state := range k.trails[s.Own].messages {
+		if !seen[id] {
+			k.broken("I6", s.Own, string(id), "is %s in the audit trail and not stored", state)
+		}
+	}
+	return nil
+}
+
+// messageEnds are the states of the promise.
+var messageEnds = []gateway.MessageState{gateway.Accepted, gateway.Refused, gateway.TakenBack, gateway.Dead, gateway.Unsigned, gateway.Settled}
+
+func (k *checker) message(ctx context.Context, s Side, m store.Message) error {
+	broken := func(invariant, format string, args ...any) { k.broken(invariant, s.Own, string(m.ID), format, args...) }
+	k.counts[s.Own].Messages[m.State]++
+	k.note(s, m.Canonical)
+	if k.Ended && !slices.Contains(messageEnds, m.State) {
+		broken("I2", "does not end: it is %s", m.State)
+	}
+	// A message that travels at once is written as sent; the trail says so with the outcome.
+	if last, known := k.trails[s.Own].messages[m.ID]; last != m.State && !(last == gateway.Queued && m.State == gateway.Sending) {
+		if !known {
+			last = "nothing of it"
+		}
+		broken("I6", "is %s, and the audit trail says %s", m.State, last)
+	}
+	if gateway.DigestOf(m.Payload) != m.PayloadDigest {
+		broken("I4", "its payload is not what its digest says")
+	}
+	if gateway.DigestOf(m.Canonical) != m.CanonicalDigest {
+		broken("I4", "its document is not what its digest says")
+	}
+	h, err := seal.ParseHeader(m.Header)
+	if err != nil {
+		broken("I4", "its header cannot be read: %v", err)
+		return nil
+	}
+	if _, err := k.Trust.Open(m.Header, m.Signature, m.Payload, k.At); err != nil {
+		broken("I4", "its signature does not hold: %v", err)
+	}
+	receipts, err := s.Store.Read().Receipts(ctx, m.ID)
+	if err != nil {
+		return err
+	}
+	verdicts := make(map[gateway.Verdict]seal.Receipt)
+	for _, r := range receipts {
+		got, err := k.Trust.OpenReceipt(r.Statement.Header, r.Statement.Statement, r.Statement.Signature, h, k.At)
+		if err != nil || got.Verdict != r.Verdict {
+			broken("I5", "has a receipt for %s that does not hold: %v", r.Verdict, err)
+			continue
+		}
+		if got.Received != m.PayloadDigest {
+			broken("I4", "has a receipt for %s instead of %s", got.Received, m.PayloadDigest)
+		}
+		verdicts[got.Verdict] = got
+	}
+	for state, verdict := range map[gateway.MessageState]gateway.Verdict{gateway.Accepted: gateway.PRS, gateway.Refused: gateway.ERR, gateway.Received: gateway.RCV} {
+		if _, verified := verdicts[verdict]; m.State == state && !verified {
+			broken("I5", "is %s without a verified receipt that says so", m.State)
+		}
+	}
+	if accepted, ok := verdicts[gateway.PRS]; ok && m.State == gateway.Accepted && accepted.Canonical.IsZero() {
+		broken("I5", "is accepted by a receipt that does not say what was understood")
+	}
+	return k.atRecipient(ctx, s, m, len(verdicts) > 0)
+}
+
+// atRecipient compares a message with what its recipient has of it.
+func (k *checker) atRecipient(ctx context.Context, s Side, m store.Message, receipted bool) error {
+	to, ok := k.side(m.Recipient)
+	if !ok {
+		return nil
+	}
+	broken := func(invariant, format string, args ...any) { k.broken(invariant, s.Own, string(m.ID), format, args...) }
+	in, err := to.Store.Read().Inbound(ctx, s.Own, m.ID)
+	there := err == nil
+	if store.IgnoreNotFound(err) != nil {
+		return err
+	}
+	arrival, err := to.Store.Read().Arrival(ctx, store.DoorPeer, string(s.Own), string(m.ID))
+	arrived := err == nil
+	if store.IgnoreNotFound(err) != nil {
+		return err
+	}
+	if arrived && (gateway.DigestOf(arrival.Content) != m.PayloadDigest || arrival.Digest != m.PayloadDigest) {
+		broken("I4", "%s has other bytes of it", m.Recipient)
+	}
+	switch {
+	case receipted && !arrived:
+		broken("I5", "%s has signed for it and does not have it", m.Recipient)
+	case (m.State == gateway.Accepted || m.State == gateway.Refused) && (!there || in.State != m.State):
+		broken("I3", "is %s, and at %s %s", m.State, m.Recipient, stateOf(in, there))
+	case there && (m.State == gateway.TakenBack || m.State == gateway.Dead && m.Reason == gateway.NeverHandedOver):
+		broken("I3", "is %s (%s), and at %s %s", m.State, m.Reason, m.Recipient, in.State)
+	case there && in.PayloadDigest != m.PayloadDigest:
+		broken("I4", "%s has noted another digest of it", m.Recipient)
+	}
+	return nil
+}
+
+func stateOf(in store.Inbound, there bool) string {
+	if !there {
+		return "not there"
+	}
+	return string(in.State)
+}
+
+// received checks every message that a side has had from others.
+func (k *checker) received(ctx context.Context, s Side) error {
+	seen := make(map[gateway.MessageID]bool)
+	documents := make(map[[2]string]gateway.MessageID) // accepted, by sender and document id
+	var before gateway.Commit
+	for {
+		page, err := s.Store.Read().InboxBefore(ctx, before, pageSize)
+		if err != nil {
+			return err
+		}
+		for _, listed := range page {
+			before = listed.Commit
+			seen[listed.ID] = true
+			in, err := s.Store.Read().Inbound(ctx, listed.Sender, listed.ID)
+			if err != nil {
+				return fmt.Errorf("message %s of %s: %w", listed.ID, listed.Sender, err)
+			}
+			if err := k.inbound(ctx, s, in); err != nil {
+				return fmt.Errorf("message %s of %s: %w", in.ID, in.Sender, err)
+			}
+			if in.State != gateway.Accepted || in.Replaces != "" || in.DocumentID == "" {
+				continue
+			}
+			key := [2]string{string(in.Sender), gateway.FoldID(in.DocumentID)}
+			if other, known := documents[key]; known {
+				k.broken("I3", s.Own, string(in.ID), "is accepted, and so is %s, of one document of %s", other, in.Sender)
+			}
+			documents[key] = in.ID
+		}
+		if len(page) < pageSize {
+			break
+		}
+	}
+	for id, state := range k.trails[s.Own].inbound {
+		if !seen[id] {
+			k.broken("I6", s.Own, string(id), "is %s in the audit trail and not stored", state)
+		}
+	}
+	return nil
+}
+
+func (k *checker) inbound(ctx context.Context, s Side, in store.Inbound) error {
+	broken := func(invariant, format string, args ...any) {
+		k.broken(invariant, s.Own, string(in.ID), format, args...)
+	}
+	k.counts[s.Own].Inbound[in.State]++
+	k.note(s, in.Canonical)
+	if last, known := k.trails[s.Own].inbound[in.ID]; last != in.State {
+		if !known {
+			last = "nothing of it"
+		}
+		broken("I6", "is %s, and the audit trail says %s", in.State, last)
+	}
+	a, err := s.Store.Read().Arrival(ctx, store.DoorPeer, string(in.Sender), string(in.ID))
+	if errors.Is(err, store.ErrNotFound) {
+		broken("I5", "was judged and never arrived")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if gateway.DigestOf(a.Content) != in.PayloadDigest || a.Digest != in.PayloadDigest {
+		broken("I4", "its payload is not what its digest says")
+	}
+	if in.State == gateway.Accepted && gateway.DigestOf(in.Canonical) != in.CanonicalDigest {
+		broken("I4", "its document is not what its digest says")
+	}
+	if _, err := k.Trust.Open(a.Header, a.Signature, a.Content, in.Received); err != nil {
+		broken("I5", "is %s, and its signature does not hold: %v", in.State, err)
+		return nil
+	}
+	h, err := seal.ParseHeader(a.Header)
+	if err != nil {
+		broken("I5", "its header cannot be read: %v", err)
+		return nil
+	}
+	if in.State == gateway.Accepted || in.State == gateway.Refused {
+		if in.Receipt == nil {
+			broken("I5", "is %s without a receipt", in.State)
+		} else if r, err := k.Trust.OpenReceipt(in.Receipt.Header, in.Receipt.Statement, in.Receipt.Signature, h, k.At); err != nil || r.Verdict.State() != in.State || r.Received != in.PayloadDigest {
+			broken("I5", "is %s, and its receipt says %s of %s: %v", in.State, r.Verdict, r.Received, err)
+		} else if in.State == gateway.Accepted && r.Canonical != in.CanonicalDigest {
+			broken("I4", "was understood as %s, and its receipt says as %s", in.CanonicalDigest, r.Canonical)
+		}
+	}
+	if in.State == gateway.Accepted && in.Replaces != "" {
+		if leaf, decided := k.trails[s.Own].decided[in.Replaces]; !decided || leaf > k.trails[s.Own].decided[in.ID] {
+			broken("I7", "is accepted before what it changes, %s", in.Replaces)
+		}
+	}
+	from, ok := k.side(in.Sender)
+	if !ok {
+		return nil
+	}
+	if _, err := from.Store.Read().Message(ctx, in.ID); errors.Is(err, store.ErrNotFound) {
+		broken("I3", "is %s, and %s does not know it", in.State, in.Sender)
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
