@@ -384,6 +384,7 @@ const (
 	StoreUnreachable         Code = "STORE_UNREACHABLE"
 	BalancePending           Code = "BALANCE_PENDING"
 	BalanceAway              Code = "BALANCE_AWAY"
+	BalanceTheirs            Code = "BALANCE_THEIRS"
 	BalanceLost              Code = "BALANCE_LOST"
 	BalanceOwed              Code = "BALANCE_OWED"
 	BalanceAgain             Code = "BALANCE_AGAIN"

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"customs.example/gateway"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
 )
 
@@ -77,6 +79,7 @@ func fetch(fs *flag.FlagSet) action {
 	form := fs.String("form", "canonical", "with -dir, take the documents as `FORM`: canonical (JSON), partner (XML as received) or national (XML)")
 	dir := fs.String("dir", "", "`FOLDER` for the documents, each a file of its own, on disk before anything is acknowledged")
 	ack := fs.Bool("ack", false, "with -dir, acknowledge what is on disk")
+	follow := fs.Bool("follow", false, "go on fetching, as it comes, until it is interrupted")
 	return func(ctx context.Context, s *session, operands []string) error {
 		wanted, ok := forms[*form]
 		if !ok || wanted == exchangev1.Form_FORM_UNSPECIFIED {
@@ -85,32 +88,56 @@ func fetch(fs *flag.FlagSet) action {
 		if *ack && *dir == "" {
 			return errors.New("-ack wants -dir: what is not kept is not acknowledged")
 		}
-		got, err := s.subscriptions.Fetch(ctx, &exchangev1.FetchRequest{Name: operands[0], Most: int32(*most), LeaseSeconds: int32(*lease / time.Second)})
-		if err != nil {
-			return err
-		}
-		if *dir != "" && len(got.Messages) > 0 {
-			if err := s.take(ctx, *dir, wanted, got.Messages); err != nil {
-				return errors.Join(s.show(got, func(p *page) { p.fetched(got) }), err)
+		work := func(got *exchangev1.FetchResponse) error {
+			if *dir != "" && len(got.Messages) > 0 {
+				if err := s.take(ctx, operands[0], *dir, wanted, got.Messages); err != nil {
+					return errors.Join(s.show(got, func(p *page) { p.fetched(got) }), err)
+				}
 			}
+			if *ack && len(got.Messages) > 0 {
+				done, err := s.acknowledge(ctx, operands[0], got.Lease, got.Messages)
+				if err != nil {
+					return errors.Join(s.show(got, func(p *page) { p.fetched(got) }), err)
+				}
+				got.Messages = done
+			}
+			return s.show(got, func(p *page) { p.fetched(got) })
 		}
-		if *ack && len(got.Messages) > 0 {
-			done, err := s.acknowledge(ctx, operands[0], got.Lease, got.Messages)
+		r := &exchangev1.FetchRequest{Name: operands[0], Most: int32(*most), LeaseSeconds: int32(*lease / time.Second)}
+		if !*follow {
+			got, err := s.subscriptions.Fetch(ctx, r)
 			if err != nil {
-				return errors.Join(s.show(got, func(p *page) { p.fetched(got) }), err)
+				return err
 			}
-			got.Messages = done
+			return work(got)
 		}
-		return s.show(got, func(p *page) { p.fetched(got) })
+		parts, err := s.subscriptions.Follow(ctx, r)
+		for err == nil {
+			var got *exchangev1.FetchResponse
+			if got, err = parts.Recv(); err == nil {
+				err = work(got)
+			}
+		}
+		return err
 	}
 }
 
-// take writes the documents of messages into a folder.
-func (s *session) take(ctx context.Context, dir string, form exchangev1.Form, all []*exchangev1.FetchedMessage) error {
+// take writes the documents of messages into a folder. A partner's gateway takes them as they were signed.
+func (s *session) take(ctx context.Context, name, dir string, form exchangev1.Form, all []*exchangev1.FetchedMessage) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
 	for _, f := range all {
+		if f.Sealed != nil {
+			content, err := s.sealed(ctx, name, f)
+			if err != nil {
+				return err
+			}
+			if err := keep(filepath.Join(dir, url.PathEscape(f.Message.Sender+"-"+f.Message.MessageId)+".xml"), content); err != nil {
+				return err
+			}
+			continue
+		}
 		m, err := s.inbox.Get(ctx, &exchangev1.GetInboxRequest{MessageId: f.Message.MessageId, Sender: f.Message.Sender, Form: form})
 		if err != nil {
 			return err
@@ -130,6 +157,31 @@ func (s *session) take(ctx context.Context, dir string, form exchangev1.Form, al
 	return errors.Join(folder.Sync(), folder.Close())
 }
 
+// sealed is the document of what a partner's gateway has fetched, with the digest that it was said to have.
+func (s *session) sealed(ctx context.Context, name string, f *exchangev1.FetchedMessage) ([]byte, error) {
+	content := f.Sealed.Payload
+	if int64(len(content)) != f.Sealed.Size {
+		parts, err := s.subscriptions.Content(ctx, &exchangev1.FetchedContentRequest{Name: name, MessageId: f.Message.MessageId})
+		if err != nil {
+			return nil, err
+		}
+		for {
+			part, err := parts.Recv()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				return nil, err
+			}
+			content = append(content, part.Content...)
+		}
+	}
+	if gateway.DigestOf(content).String() != f.Message.PayloadDigest {
+		return nil, fmt.Errorf("message %s: the document has another digest", f.Message.MessageId)
+	}
+	return content, nil
+}
+
 // keep writes a file that is whole or not there.
 func keep(name string, content []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(name), ".fetched-*")
@@ -146,18 +198,22 @@ func keep(name string, content []byte) error {
 	return err
 }
 
-// acknowledge acknowledges all that was fetched, of each sender by itself: two may have used one id.
+// acknowledge acknowledges all that was fetched, of each sender by itself: two may have used one id. A partner's
+// gateway says what it has, without a signature.
 func (s *session) acknowledge(ctx context.Context, name, lease string, all []*exchangev1.FetchedMessage) (done []*exchangev1.FetchedMessage, err error) {
 	var senders []string
-	of := make(map[string][]string)
+	of, digests := make(map[string][]string), make(map[string][]string)
 	for _, f := range all {
+		if f.Sealed != nil {
+			digests[f.Message.Sender] = append(digests[f.Message.Sender], f.Message.PayloadDigest)
+		}
 		if of[f.Message.Sender] == nil {
 			senders = append(senders, f.Message.Sender)
 		}
 		of[f.Message.Sender] = append(of[f.Message.Sender], f.Message.MessageId)
 	}
 	for _, sender := range senders {
-		r, err := s.subscriptions.Acknowledge(ctx, &exchangev1.AcknowledgeFetchedRequest{Name: name, Lease: lease, Sender: sender, MessageIds: of[sender]})
+		r, err := s.subscriptions.Acknowledge(ctx, &exchangev1.AcknowledgeFetchedRequest{Name: name, Lease: lease, Sender: sender, MessageIds: of[sender], PayloadDigests: digests[sender]})
 		if err != nil {
 			return nil, err
 		}

@@ -185,6 +185,9 @@ func TestAPlainReceiptEndsAMessageOutsideThePromise(t *testing.T) {
 			w := fetching(t, flow.Fetches{Plain: plain})
 			id := w.notice()
 			w.subscribes(russia, store.FetchFilter{})
+			if left := onList(t, w.cn, flow.ListFilter{Worklist: flow.LeftUnaccepted}); len(left) != 1 {
+				t.Errorf("left and not taken are %v", left)
+			}
 			got := w.fetched(russia, 0)
 			digest := got.Messages[0].Message.PayloadDigest
 			if plain {
@@ -201,6 +204,9 @@ func TestAPlainReceiptEndsAMessageOutsideThePromise(t *testing.T) {
 			}
 			if err != nil || w.message(id).State != gateway.Unsigned {
 				t.Errorf("it is %s, %v", w.message(id).State, err)
+			}
+			if left := onList(t, w.cn, flow.ListFilter{Worklist: flow.LeftUnaccepted}); len(left) != 0 {
+				t.Errorf("the shift is told that it left untaken: %v", left)
 			}
 			if _, err := w.receipted(russia, got.Lease, flow.Receipted{ID: id, Payload: digest}); err != nil {
 				t.Errorf("the same again: %v", err)
@@ -506,5 +512,58 @@ func TestParallelSystemsOfAPartnerShareWhatIsForIt(t *testing.T) {
 		if m := w.message(id); times != 1 || m.State != gateway.Unsigned {
 			t.Errorf("%s is acknowledged %d times, and %s", id, times, m.State)
 		}
+	}
+}
+
+// After a restore of the side that hands out, what the backup held is handed out again and gets the same receipt; what
+// was made since and is submitted again is the same message, which its partner has once.
+func TestAfterARestoreWhatIsHandedOutAgainIsReceivedOnce(t *testing.T) {
+	for name, made := range map[string]bool{"made before the backup": true, "made since": false} {
+		t.Run(name, func(t *testing.T) {
+			w := fetching(t, flow.Fetches{})
+			own(t, w.cn)
+			var id gateway.MessageID
+			if made {
+				id = w.notice()
+			}
+			backup := w.backUp(w.cn)
+			if !made {
+				id = w.notice()
+			}
+			source := flow.Source{URI: "customs://CN/gateway/1", Administrations: []gateway.Administration{"CN"}, Link: &inProcess{cn: w.cn}}
+			must(w.ru.FetchFrom(t.Context(), source))(t)
+			first := must(w.ru.Store.Read().Inbound(t.Context(), "CN", id))(t)
+			fetches := w.cn.Fetches
+			w.cn = w.restored(w.cn, backup)
+			w.cn.Fetches = fetches
+			w.cn = flow.New(w.cn.Options)
+			w.clock.add(time.Minute)
+			if !made {
+				if again := w.notice(); again != id {
+					t.Fatalf("submitted again it is %s, was %s", again, id)
+				}
+			}
+			source.Link = &inProcess{cn: w.cn}
+			must(w.ru.FetchFrom(t.Context(), source))(t)
+			if m := w.message(id); m.State != gateway.Accepted {
+				t.Errorf("it is %s", m.State)
+			}
+			if in := must(w.ru.Store.Read().Inbound(t.Context(), "CN", id))(t); in.PayloadDigest != first.PayloadDigest || in.Commit != first.Commit {
+				t.Errorf("Russia has it twice: %+v", in)
+			}
+		})
+	}
+}
+
+// Who is called by nobody is asked for no balance.
+func TestAPartnerThatFetchesIsAskedForNoBalance(t *testing.T) {
+	w := fetching(t, flow.Fetches{})
+	if _, err := w.cn.Balance(t.Context(), "RU"); !slices.Equal(faultCodes(err), []gateway.Code{gateway.BalanceTheirs}) {
+		t.Errorf("asked: %v", err)
+	}
+	w.clock.add(2 * flow.BalanceEvery)
+	w.cn.BalanceLook(t.Context(), "RU", w.clock.Now().Add(-2*flow.BalanceEvery))
+	if b := must(w.cn.Store.Read().Balance(t.Context(), "RU"))(t); !b.At.IsZero() {
+		t.Errorf("balanced at %v", b.At)
 	}
 }

@@ -169,7 +169,7 @@ func (g *Gateway) Balance(ctx context.Context, with gateway.Administration) (sto
 		return store.Balance{}, store.ErrNotFound
 	}
 	if g.Pulls(with) { // it asks, when it likes to
-		return store.Balance{}, gateway.Faults{fault(gateway.BalanceAway, string(with), "")}
+		return store.Balance{}, gateway.Faults{fault(gateway.BalanceTheirs, string(with), "")}
 	}
 	return b.strike(ctx)
 }

@@ -28,7 +28,7 @@ type Source struct {
 type FetchLink interface {
 	// Subscribe begins a subscription to all that is for us; the same again changes nothing.
 	Subscribe(ctx context.Context, name string) error
-	// Fetch returns messages under a lease, without the documents for which there was no room.
+	// Fetch returns about as many messages under a lease, without the documents for which there was no room.
 	Fetch(ctx context.Context, name string, most int, lease time.Duration) (peer.Fetched, error)
 	// Content returns the document of a fetched message, of at most as many bytes as given.
 	Content(ctx context.Context, name string, m peer.FetchedMessage, most int) ([]byte, error)

@@ -43,7 +43,7 @@ func (g *Gateway) accept(ctx context.Context, read stateReader, m *Movement) (un
 		if store.IgnoreNotFound(err) != nil {
 			return nil, err
 		}
-		if r.Accepted = err == nil && state == gateway.Accepted; !r.Accepted {
+		if r.Accepted = err == nil && taken(state); !r.Accepted {
 			unaccepted = append(unaccepted, r.Message)
 		}
 	}

@@ -107,7 +107,7 @@ func (g *Gateway) announcementDecided(ctx context.Context, tx *store.Tx, id gate
 	switch {
 	case !live(m):
 		now = gateway.WithdrawalRefused
-	case m.Replaces != "" && m.State == gateway.Accepted:
+	case m.Replaces != "" && taken(m.State):
 		now = gateway.WithdrawalDone
 	case m.Replaces != "":
 		now = gateway.WithdrawalAsked
@@ -119,16 +119,20 @@ func (g *Gateway) announcementDecided(ctx context.Context, tx *store.Tx, id gate
 	return g.keep(tx, *in)
 }
 
+// taken reports whether the partner has taken a message: by its signed acceptance or, where its record allows
+// that, without a signature.
+func taken(s gateway.MessageState) bool { return s == gateway.Accepted || s == gateway.Unsigned }
+
 // announcementConcluded notes what a receipt, or the want of one, means to an announcement or
 // change.
 func (g *Gateway) announcementConcluded(ctx context.Context, tx *store.Tx, m store.Message) error {
 	if !slices.Contains(telling, m.Kind) || m.Kind == kindCancellation {
 		return nil
 	}
-	if m.State == gateway.Refused || m.State == gateway.Dead || m.State == gateway.Accepted && m.Replaces != "" {
+	if m.State == gateway.Refused || m.State == gateway.Dead || taken(m.State) && m.Replaces != "" {
 		return g.announcementDecided(ctx, tx, m.ID)
 	}
-	if m.State == gateway.Accepted {
+	if taken(m.State) {
 		return g.acceptedNow(ctx, tx, m.ID)
 	}
 	return nil

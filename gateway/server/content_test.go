@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -28,6 +29,26 @@ import (
 // waits has a message of so many bytes wait for an administration, and returns it.
 func (h *house) waits(to gateway.Administration, size int) store.Message {
 	h.t.Helper()
+	return h.waitTogether(to, size)[0]
+}
+
+// waitTogether has messages of so many bytes wait that one commit has made.
+func (h *house) waitTogether(to gateway.Administration, sizes ...int) (all []store.Message) {
+	h.t.Helper()
+	for _, size := range sizes {
+		all = append(all, h.sealed(to, size))
+	}
+	h.do(func(tx *store.Tx) (err error) {
+		for _, m := range all {
+			err = errors.Join(err, tx.PutMessage(m), tx.Audit("test", "queued", string(m.ID), m.PayloadDigest))
+		}
+		return err
+	})
+	return all
+}
+
+func (h *house) sealed(to gateway.Administration, size int) store.Message {
+	h.t.Helper()
 	payload := make([]byte, size)
 	for i := range payload {
 		payload[i] = "abcdefghijklmnopqrstuvwxyz<>"[rand.IntN(28)]
@@ -35,14 +56,10 @@ func (h *house) waits(to gateway.Administration, size int) store.Message {
 	now := time.Now().UTC()
 	id := gateway.MessageID(h.fresh())
 	signed := h.signed(seal.Header{MessageID: id, Kind: "PreArrivalNotice", Sender: "CN", Recipient: to, KeyID: "cn-1", Conversation: "c", Created: now}, payload)
-	m := store.Message{
+	return store.Message{
 		ID: id, Route: "cn-ru-pre-arrival-notice", Kind: "PreArrivalNotice", Recipient: to, Chain: id, Whole: id, State: gateway.Queued, Created: now, ValidUntil: now.Add(time.Hour),
 		Header: signed.Header, Signature: signed.Signature, Payload: payload, PayloadDigest: gateway.DigestOf(payload), NextAttempt: now.Add(time.Hour), Answers: []store.Answer{}, Part: 1, Version: 1,
 	}
-	h.do(func(tx *store.Tx) error {
-		return errors.Join(tx.PutMessage(m), tx.Audit("test", "queued", string(id), m.PayloadDigest))
-	})
-	return m
 }
 
 // asks sends a request to the REST door and returns its answer with the whole body.
@@ -212,6 +229,10 @@ func TestParallelAPartnersGatewayFetchesOverTheWire(t *testing.T) {
 	}
 	if err := link.Acknowledge(t.Context(), "gateway", got.Lease, peer.Receipt{Header: small.Header, Statement: small.Payload, Signature: small.Signature}); status.Code(errors.Unwrap(err)) != codes.FailedPrecondition {
 		t.Errorf("what is no receipt: %v", err)
+	}
+	convoy := h.waitTogether("RU", slices.Repeat([]int{10}, 25)...)
+	if got, err = link.Fetch(t.Context(), "gateway", 10, time.Minute); err != nil || len(got.Messages) != len(convoy) {
+		t.Errorf("of a convoy of %d come %d, %v", len(convoy), len(got.Messages), err)
 	}
 	follow, err := exchangev1.NewSubscriptionServiceClient(h.grpc["partner"]).Follow(t.Context(), &exchangev1.FetchRequest{Name: "gateway"})
 	if err != nil {

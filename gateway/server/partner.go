@@ -89,6 +89,9 @@ func (s introductions) List(ctx context.Context, _ *exchangev1.ListPartnersReque
 			continue
 		}
 		p := &exchangev1.Partner{Uri: at.URI, Address: at.Address, Link: link.State(), Open: true}
+		if s.flow.Pulls(a) {
+			p.Link = "fetches" // nobody calls it
+		}
 		parties := []string{at.URI}
 		for _, of := range slices.Sorted(slices.Values(at.Administrations)) {
 			p.Administrations = append(p.Administrations, string(of))
@@ -211,6 +214,15 @@ func (c *partnerCheck) days(step, subject string, end time.Time) {
 // way goes from the partner's name to its card.
 func (c *partnerCheck) way(ctx context.Context) {
 	at := c.link.Partner()
+	if at.Address == "" { // it fetches, and nobody calls it
+		c.well("connection", at.URI, "pull")
+		for _, e := range c.access.registry.Expiries() {
+			if e.Party == at.URI {
+				c.days("certificate", e.Kind+" "+e.Subject, e.End)
+			}
+		}
+		return
+	}
 	addresses, err := c.link.Resolve(ctx)
 	if err != nil {
 		c.report("name", at.Address, gateway.Fault{Code: gateway.PartnerName, Value: at.Address})

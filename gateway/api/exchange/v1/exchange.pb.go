@@ -5223,7 +5223,8 @@ type InboxMessage struct {
 	Kind       string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
 	Sender     string                 `protobuf:"bytes,3,opt,name=sender,proto3" json:"sender,omitempty"`
 	DocumentId string                 `protobuf:"bytes,4,opt,name=document_id,json=documentId,proto3" json:"document_id,omitempty"`
-	// accepted, refused or parked.
+	// accepted, refused or parked. Of what a partner's gateway fetches, the state of its message: sent, received,
+	// accepted, refused or unsigned; and received is when it was created.
 	State           string                 `protobuf:"bytes,5,opt,name=state,proto3" json:"state,omitempty"`
 	Received        *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=received,proto3" json:"received,omitempty"`
 	ExpectedArrival *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=expected_arrival,json=expectedArrival,proto3" json:"expected_arrival,omitempty"`
@@ -11353,7 +11354,7 @@ type Partner struct {
 	Administrations []string `protobuf:"bytes,1,rep,name=administrations,proto3" json:"administrations,omitempty"`
 	Uri             string   `protobuf:"bytes,2,opt,name=uri,proto3" json:"uri,omitempty"`
 	Address         string   `protobuf:"bytes,3,opt,name=address,proto3" json:"address,omitempty"`
-	// connected, connecting, failing or idle: nothing was to be sent for a while.
+	// connected, connecting, failing or idle: nothing was to be sent for a while. fetches: nobody calls it.
 	Link string `protobuf:"bytes,4,opt,name=link,proto3" json:"link,omitempty"`
 	// Messages go to it: see Balance.
 	Open bool `protobuf:"varint,5,opt,name=open,proto3" json:"open,omitempty"`
