@@ -379,6 +379,21 @@ func (g *Gateway) nameAttachments(ctx context.Context, tx *store.Tx, m store.Mes
 	return nil
 }
 
+// nameAgain notes that a message names what another names in whose place it stands, as long as it is kept for that.
+func nameAgain(ctx context.Context, tx *store.Tx, old, id gateway.MessageID) error {
+	uses, err := tx.AttachmentUses(ctx, store.DoorSubmit, old)
+	if err != nil {
+		return err
+	}
+	for _, u := range uses {
+		u.Message, u.HandedOver = id, time.Time{}
+		if err := errors.Join(tx.PutAttachmentUse(u), tx.Audit("gateway", "attachment named", string(id), u.Digest)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // holdAttachments keeps what a held submission names for as long as it may wait, and a day.
 func (g *Gateway) holdAttachments(ctx context.Context, tx *store.Tx, s store.Submission) error {
 	if s.State != gateway.Held || len(s.Canonical) == 0 {
@@ -510,7 +525,7 @@ func (g *Gateway) HandOutAttachment(ctx context.Context, caller string, to []gat
 }
 
 // mayHave are the states of messages that a partner may have.
-var mayHave = []gateway.MessageState{gateway.Sending, gateway.Received, gateway.Accepted}
+var mayHave = []gateway.MessageState{gateway.Sending, gateway.Received, gateway.Accepted, gateway.Unsigned}
 
 // ReadAttachment sends the bytes of an attachment that a partner's message names, once all are here.
 func (g *Gateway) ReadAttachment(ctx context.Context, c Caller, sender gateway.Administration, id gateway.MessageID, digest gateway.Digest, offset int64, send Send) error {

@@ -14,6 +14,7 @@ import (
 
 	"customs.example/gateway"
 	"customs.example/gateway/flow"
+	"customs.example/gateway/peer"
 	"customs.example/gateway/store"
 )
 
@@ -616,5 +617,57 @@ func TestWhatAHeldDocumentNamesIsKept(t *testing.T) {
 		if _, err := w.cn.Upload(t.Context(), post, gateway.DigestOf(content)); (err == nil) != (want == gateway.Sent) {
 			t.Errorf("%s: then %v", verdict, err)
 		}
+	}
+}
+
+// TestAPartnerThatSignsNothingHasItsAttachments: before it is fetched there is nothing; then, and when the partner has
+// acknowledged it without a signature, there is.
+func TestAPartnerThatSignsNothingHasItsAttachments(t *testing.T) {
+	w := fetching(t, flow.Fetches{Plain: true})
+	content := scan(100)
+	w.handIn(content)
+	s := w.inspection("C-1", attached("scan.png", "SCAN", "image/png", len(content), gateway.DigestOf(content)))
+	ask := func() error {
+		return w.cn.HandOutAttachment(t.Context(), russia.URI, russia.Speaks, s.MessageID, gateway.DigestOf(content), 0, func(store.Attachment, int64, []byte) error { return nil })
+	}
+	if err := ask(); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("before it is fetched: %v", err)
+	}
+	w.subscribes(russia, store.FetchFilter{})
+	got := w.fetched(russia, 0)
+	if err := ask(); err != nil {
+		t.Errorf("fetched: %v", err)
+	}
+	must(w.receipted(russia, got.Lease, flow.Receipted{ID: s.MessageID, Payload: got.Messages[0].Message.PayloadDigest}))(t)
+	if err := ask(); err != nil || w.message(s.MessageID).State != gateway.Unsigned {
+		t.Errorf("%s: %v", w.message(s.MessageID).State, err)
+	}
+}
+
+// TestWhatIsMadeAnewHasItsAttachments: under its own id they are handed out to the partner, as long as the route keeps
+// them for the message that it stands for.
+func TestWhatIsMadeAnewHasItsAttachments(t *testing.T) {
+	w := newWorld(t)
+	content := scan(100)
+	w.ru.Fetching = map[gateway.Administration]flow.Fetching{"CN": {Kinds: []string{"SCAN"}, Each: 4 << 20, Total: 8 << 20, Retention: 48 * time.Hour}}
+	w.handIn(content)
+	s := w.inspection("C-1", attached("scan.png", "SCAN", "image/png", len(content), gateway.DigestOf(content)))
+	until := w.status(w.cn, s.MessageID).Until
+	w.out.trouble = func(int) error { return &peer.NotSentError{Cause: errors.New("refused")} }
+	w.deliver()
+	w.clock.add(w.message(s.MessageID).ValidUntil.Sub(w.clock.Now()) + 1)
+	w.deliver()
+	w.out.trouble = nil
+	made, err := w.cn.Repair(t.Context(), anna, s.MessageID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st := w.status(w.cn, made.ID); st.Name != "scan.png" || !st.Until.Equal(until) {
+		t.Errorf("made anew: %+v", st)
+	}
+	w.deliver()
+	w.fetch()
+	if st := w.status(w.ru, made.ID); st.State != flow.AttachmentHere {
+		t.Errorf("at Russia: %s, %v", st.State, st.Fault)
 	}
 }
