@@ -190,7 +190,9 @@ func TestWhatWaitsOnceMoreIsFetched(t *testing.T) {
 		"sent again, fetched before": {true, func(g *flow.Gateway, id gateway.MessageID) (flow.DeadLetter, error) {
 			return g.Redrive(t.Context(), anna, id, 0)
 		}},
-		"made anew": {false, func(g *flow.Gateway, id gateway.MessageID) (flow.DeadLetter, error) { return g.Repair(t.Context(), anna, id) }},
+		"made anew": {false, func(g *flow.Gateway, id gateway.MessageID) (flow.DeadLetter, error) {
+			return g.Repair(t.Context(), anna, id)
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := fetching(t, flow.Fetches{})

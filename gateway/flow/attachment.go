@@ -184,10 +184,13 @@ func (g *Gateway) uploading(ctx context.Context, tx *store.Tx, c Caller, p Piece
 	if is == "" || p.MediaType != "" && p.MediaType != is {
 		return refuse(gateway.AttachmentType, "mediaType", p.MediaType, is)
 	}
-	if !known {
+	if !a.Named {
 		n, size, err := tx.AttachmentsKept(ctx, store.DoorSubmit, c.Office, false, MaxUnnamed)
 		if err != nil {
 			return a, err
+		}
+		if known { // it begins anew, and has its room
+			n, size = n-1, size-a.Size
 		}
 		if n >= MaxUnnamed || size+p.Size > MaxUnnamedBytes {
 			return refuse(gateway.AttachmentsUnnamed, "", number(int64(n)), number(size))
@@ -427,10 +430,14 @@ func useOf(a store.Attachment, id gateway.MessageID, at namedAttachment) store.A
 	}
 }
 
-// keep has an attachment kept at least until an instant, by a rule, once a message names it.
+// keep has an attachment kept at least until an instant, by a rule, once a message names it: another message, or
+// what is held, may need it longer.
 func keep(a *store.Attachment, until time.Time, rule string) {
-	if !a.Named || a.Rule == unnamedRule || until.After(a.Until) {
+	if until.After(a.Until) {
 		a.Until, a.Rule = until, rule
+	}
+	if a.Rule == unnamedRule {
+		a.Rule = rule
 	}
 	a.Named = true
 }

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"customs.example/gateway"
 	"customs.example/gateway/flow"
 	"customs.example/gateway/peer"
@@ -669,5 +671,49 @@ func TestWhatIsMadeAnewHasItsAttachments(t *testing.T) {
 	w.fetch()
 	if st := w.status(w.ru, made.ID); st.State != flow.AttachmentHere {
 		t.Errorf("at Russia: %s, %v", st.State, st.Fault)
+	}
+}
+
+// TestWhatIsKeptLongerStays: for a message that names it, or for one that is held, whatever names it beside them.
+func TestWhatIsKeptLongerStays(t *testing.T) {
+	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		was, want store.Attachment
+		until     time.Time
+	}{
+		"named now":                      {store.Attachment{Until: now, Rule: flow.UnnamedRule}, store.Attachment{Until: now.Add(1), Rule: "route b", Named: true}, now.Add(1)},
+		"named longer":                   {store.Attachment{Until: now, Rule: "route a", Named: true}, store.Attachment{Until: now.Add(1), Rule: "route b", Named: true}, now.Add(1)},
+		"named, and by another longer":   {store.Attachment{Until: now, Rule: "route a", Named: true}, store.Attachment{Until: now, Rule: "route a", Named: true}, now.Add(-1)},
+		"held":                           {store.Attachment{Until: now, Rule: flow.UnnamedRule}, store.Attachment{Until: now, Rule: "route b", Named: true}, now.Add(-1)},
+		"held, and by another named too": {store.Attachment{Until: now, Rule: flow.UnnamedRule, Named: true}, store.Attachment{Until: now, Rule: "route b", Named: true}, now.Add(-1)},
+	} {
+		got := c.was
+		flow.Keep(&got, c.until, "route b")
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// TestWhatBeginsAnewHasNoRoomBeyondItsOffices: an upload that begins small and again large counts as large.
+func TestWhatBeginsAnewHasNoRoomBeyondItsOffices(t *testing.T) {
+	w := newWorld(t)
+	const large = 16 << 20
+	var all []flow.Piece
+	for i := range flow.MaxUnnamedBytes/large + 1 {
+		p := pieceOf(scan(store.ChunkBytes+1+i), 0)
+		p.Content = p.Content[:store.ChunkBytes]
+		all = append(all, p)
+		must(w.cn.PutAttachment(t.Context(), post, p))(t)
+	}
+	for i, p := range all {
+		p.Size = large
+		_, err := w.cn.PutAttachment(t.Context(), post, p)
+		if full := i >= len(all)-2; full != slices.Equal(faultCodesOf(err), []gateway.Code{gateway.AttachmentsUnnamed}) || !full && err != nil {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+	if a, err := w.cn.Upload(t.Context(), post, all[len(all)-1].Digest); err != nil || a.Received != store.ChunkBytes {
+		t.Errorf("of what was refused %d bytes are there, %v", a.Received, err)
 	}
 }
