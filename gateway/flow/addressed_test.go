@@ -480,6 +480,48 @@ func TestAGatewayThatFetchesGoesOnWhereItBrokeOff(t *testing.T) {
 	}
 }
 
+// What a gateway refuses of what it fetches stays with the partner, and keeps nothing that is behind it, however
+// much that is.
+func TestWhatIsRefusedOfWhatIsFetchedStopsNothing(t *testing.T) {
+	w := fetching(t, flow.Fetches{})
+	link := &inProcess{cn: w.cn}
+	source := flow.Source{URI: "customs://CN/gateway/1", Administrations: []gateway.Administration{"CN"}, Every: time.Hour, Link: link}
+	id := w.notice()
+	must(w.ru.FetchFrom(t.Context(), source))(t)
+	if m := w.message(id); m.State != gateway.Accepted {
+		t.Fatalf("it is %s", m.State)
+	}
+	for range 2 * flow.FetchAtOne {
+		id = w.copies(w.cn, id, 1, func(_ int, m *store.Message) {
+			m.State, m.Attempts, m.Receipt, m.Signature = gateway.Queued, 0, nil, []byte("spoilt")
+		})[0]
+	}
+	s := w.inspection("C-1")
+	for range 2 { // all that is refused comes again, and first
+		pages := 0
+		for more := true; more; pages++ {
+			more = must(w.ru.FetchFrom(t.Context(), source))(t)
+		}
+		if pages > 4 {
+			t.Errorf("%d pages", pages)
+		}
+		w.clock.add(flow.FetchLease)
+	}
+	if m := w.message(s.MessageID); m.State != gateway.Accepted {
+		t.Errorf("what is behind is %s", m.State)
+	}
+	if m := w.message(id); m.State != gateway.Sending {
+		t.Errorf("what is refused is %s", m.State)
+	}
+	after := w.inspection("C-2")
+	must(w.ru.FetchFrom(t.Context(), source))(t)
+	must(w.ru.FetchFrom(t.Context(), source))(t)
+	must(w.ru.FetchFrom(t.Context(), source))(t)
+	if m := w.message(after.MessageID); m.State != gateway.Accepted {
+		t.Errorf("what comes later is %s", m.State)
+	}
+}
+
 // What a partner that fetches has signed for and lost is handed out to it again, once it asks for that.
 func TestWhatAPartnerThatFetchesHasLostIsHandedOutAgain(t *testing.T) {
 	w := fetching(t, flow.Fetches{})
