@@ -414,8 +414,10 @@ func (l *inProcess) after(step string, err error) error {
 	return err
 }
 
-func (l *inProcess) Subscribe(ctx context.Context, name string) error {
-	_, err := l.cn.Subscribe(ctx, russia, name, store.FetchFilter{})
+func (l *inProcess) Subscribe(ctx context.Context, name string, us gateway.Administration) error {
+	c := russia
+	c.For = us
+	_, err := l.cn.Subscribe(ctx, c, name, store.FetchFilter{})
 	return l.after("subscribe", err)
 }
 
@@ -477,6 +479,43 @@ func TestAGatewayThatFetchesGoesOnWhereItBrokeOff(t *testing.T) {
 				t.Errorf("there is more: %v, %v", more, err)
 			}
 		})
+	}
+}
+
+// A gateway that speaks for several administrations begins a subscription for one of them, by a name that is no other's.
+func TestWhoSpeaksForSeveralFetchesForEach(t *testing.T) {
+	w := fetching(t, flow.Fetches{})
+	both := flow.Caller{URI: "customs://RU/gateway/1", Speaks: []gateway.Administration{"RU", "KZ"}}
+	for name, c := range map[string]struct {
+		on   string
+		to   gateway.Administration
+		want gateway.Code
+	}{
+		"for nobody in particular": {"all", "", gateway.SubscriptionUnfit},
+		"for another's":            {"all", "MN", gateway.SubscriptionUnfit},
+		"for ours":                 {"all", "CN", gateway.SubscriptionUnfit},
+	} {
+		caller := both
+		caller.For = c.to
+		if _, err := w.cn.Subscribe(t.Context(), caller, c.on, store.FetchFilter{}); !slices.Equal(faultCodes(err), []gateway.Code{c.want}) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	toRussia, toKazakhstan := both, both
+	toRussia.For, toKazakhstan.For = "RU", "KZ"
+	for range 2 {
+		must(w.cn.Subscribe(t.Context(), toRussia, "all", store.FetchFilter{}))(t)
+	}
+	if _, err := w.cn.Subscribe(t.Context(), toKazakhstan, "all", store.FetchFilter{}); !slices.Equal(faultCodes(err), []gateway.Code{gateway.SubscriptionOther}) {
+		t.Errorf("a name that is another's: %v", err)
+	}
+	must(w.cn.Subscribe(t.Context(), toKazakhstan, "kz", store.FetchFilter{}))(t)
+	id := w.notice()
+	other := w.copies(w.cn, id, 1, func(_ int, m *store.Message) { m.Recipient = "KZ" })[0]
+	for name, want := range map[string]gateway.MessageID{"all": id, "kz": other} {
+		if got := must(w.cn.Fetch(t.Context(), both, name, 0, 0))(t); !slices.Equal(fetchedIDs(got.Messages), []gateway.MessageID{want}) {
+			t.Errorf("%s: %v", name, fetchedIDs(got.Messages))
+		}
 	}
 }
 

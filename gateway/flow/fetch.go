@@ -49,11 +49,13 @@ func (g *Gateway) owners(c Caller) []gateway.Administration {
 }
 
 // Subscribe begins a subscription at the beginning, or with what was received since an instant. The same
-// again is the same subscription. A caller that speaks for several administrations MUST be narrowed to one.
+// again is the same subscription. A caller that speaks for several administrations MUST say for which one it is,
+// and its name MUST be none of another's.
 func (g *Gateway) Subscribe(ctx context.Context, c Caller, name string, filter store.FetchFilter) (store.Subscription, error) {
-	owners := g.owners(c)
+	all := g.owners(c)
+	owners := slices.DeleteFunc(slices.Clone(all), func(a gateway.Administration) bool { return c.For != "" && a != c.For })
 	if len(owners) != 1 {
-		f := fault(gateway.SubscriptionUnfit, "", strings.Trim(fmt.Sprint(owners), "[]"))
+		f := fault(gateway.SubscriptionUnfit, gateway.Clip(string(c.For)), strings.Trim(fmt.Sprint(all), "[]"))
 		f.Path = "recipient"
 		return store.Subscription{}, gateway.Faults{f}
 	}
@@ -81,11 +83,21 @@ func (g *Gateway) Subscribe(ctx context.Context, c Caller, name string, filter s
 		case err == nil:
 			return there
 		}
-		all, err := tx.Subscriptions(ctx, owner, MaxSubscriptions)
+		for _, other := range all {
+			if other == owner {
+				continue
+			}
+			if _, err := tx.Subscription(ctx, other, name); err == nil {
+				return gateway.Faults{named(fault(gateway.SubscriptionOther, name, ""))}
+			} else if store.IgnoreNotFound(err) != nil {
+				return err
+			}
+		}
+		live, err := tx.Subscriptions(ctx, owner, MaxSubscriptions)
 		if err != nil {
 			return err
 		}
-		if len(all) == MaxSubscriptions {
+		if len(live) == MaxSubscriptions {
 			return gateway.Faults{named(fault(gateway.SubscriptionsTooMany, name, strconv.Itoa(MaxSubscriptions)))}
 		}
 		sub = store.Subscription{Owner: owner, Name: name, Filter: filter, Created: tx.Now(), CreatedBy: c.URI, Position: begin}

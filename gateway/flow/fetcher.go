@@ -27,7 +27,7 @@ type Source struct {
 // FetchLink is the link by which is fetched.
 type FetchLink interface {
 	// Subscribe begins a subscription to all that is for us; the same again changes nothing.
-	Subscribe(ctx context.Context, name string) error
+	Subscribe(ctx context.Context, name string, us gateway.Administration) error
 	// Fetch returns about as many messages under a lease, without the documents for which there was no room.
 	Fetch(ctx context.Context, name string, most int, lease time.Duration) (peer.Fetched, error)
 	// Content returns the document of a fetched message, of at most as many bytes as given.
@@ -97,7 +97,7 @@ func (g *Gateway) fetchFrom(ctx context.Context, s Source, subscribed *bool) (ta
 		return do(bounded)
 	}
 	if !*subscribed {
-		if err := call(func(ctx context.Context) error { return s.Link.Subscribe(ctx, FetchName) }); err != nil {
+		if err := call(func(ctx context.Context) error { return s.Link.Subscribe(ctx, FetchName, g.Own) }); err != nil {
 			return taken, false, err
 		}
 		*subscribed = true

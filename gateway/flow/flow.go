@@ -97,6 +97,7 @@ type Caller struct {
 	URI    string
 	Office string                   // the office it submits for
 	Speaks []gateway.Administration // of a partner's gateway: for whom it speaks
+	For    gateway.Administration   // whose subscription it begins; empty: of the only one that it may
 }
 
 // Run judges what has no judgement, delivers and expires until the context ends. Each

@@ -33,8 +33,8 @@ type FetchedMessage struct {
 const resumes = 5
 
 // Subscribe begins a subscription to all that the partner has for us; the same again changes nothing.
-func (l *Link) Subscribe(ctx context.Context, name string) error {
-	_, err := exchangev1.NewSubscriptionServiceClient(l.conn).Create(ctx, &exchangev1.CreateSubscriptionRequest{Name: name})
+func (l *Link) Subscribe(ctx context.Context, name string, us gateway.Administration) error {
+	_, err := exchangev1.NewSubscriptionServiceClient(l.conn).Create(ctx, &exchangev1.CreateSubscriptionRequest{Name: name, Recipient: string(us)})
 	return answered("subscribe", err)
 }
 

@@ -217,7 +217,7 @@ func TestParallelAPartnersGatewayFetchesOverTheWire(t *testing.T) {
 	defer link.Close()
 	small, big := h.waits("RU", 1000), h.waits("RU", flow.MaxInlined+1)
 	for range 2 {
-		if err := link.Subscribe(t.Context(), "gateway"); err != nil {
+		if err := link.Subscribe(t.Context(), "gateway", "RU"); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -34,12 +34,7 @@ func (s subscriptions) Create(ctx context.Context, r *exchangev1.CreateSubscript
 		f.Until = r.Until.AsTime()
 	}
 	c := callerOf(ctx).flow()
-	if r.Recipient != "" { // another's is none of the caller's
-		c.Speaks = slices.DeleteFunc(slices.Clone(c.Speaks), func(a gateway.Administration) bool { return string(a) != r.Recipient })
-		if len(c.Speaks) == 0 {
-			return nil, s.refusal(ctx, gateway.Faults{{Code: gateway.SubscriptionUnfit, Severity: gateway.Error, Path: "recipient", Value: gateway.Clip(r.Recipient)}})
-		}
-	}
+	c.For = gateway.Administration(r.Recipient)
 	sub, err := s.flow.Subscribe(ctx, c, r.Name, f)
 	if err != nil {
 		return nil, s.refusal(ctx, err)
