@@ -20,6 +20,7 @@ import urllib.parse
 import uuid
 
 MOST_BYTES = 64 << 20  # the greatest document that is taken
+FRUITLESS = 100  # leases in a row of which everything was refused
 
 
 class Refused(Exception):
@@ -121,7 +122,7 @@ class Partner:
         self.keys = dict(pair.split("=", 1) for pair in args.trust)
 
     def subscribe(self):
-        message = {"name": self.args.subscription}
+        message = {"name": self.args.subscription, "recipient": self.args.own}
         if self.args.kind:
             message["kinds"] = self.args.kind
         self.door.call("/v1/subscriptions", message)
@@ -233,11 +234,12 @@ class Partner:
 
     def run(self):
         self.subscribe()
-        total, until = 0, time.monotonic() + self.args.wait
+        total, fruitless, until = 0, 0, time.monotonic() + self.args.wait
         while True:
             done, more = self.fetch()
             total += done
-            if more and done:
+            fruitless = 0 if done else fruitless + 1
+            if more and fruitless < FRUITLESS:  # what is refused stays under its lease: what is behind it comes next
                 continue
             if total or time.monotonic() >= until:
                 return total
