@@ -32,7 +32,7 @@ const (
 	Received  MessageState = "received"  // the partner's signed RCV is verified
 	Accepted  MessageState = "accepted"  // the partner's signed PRS is verified
 	Refused   MessageState = "refused"   // the partner's signed ERR is verified
-	Dead      MessageState = "dead"      // ended without a verdict; the reason says why
+	Dead      MessageState = "dead"      // ended without a verdict; the reason says why. An operator may begin its delivery anew
 	TakenBack MessageState = "withdrawn" // by its sender, before any delivery attempt began
 	Unsigned  MessageState = "unsigned"  // acknowledged by a partner that signs nothing
 	Settled   MessageState = "settled"   // settled by hand, by two people

@@ -307,6 +307,8 @@ func (p *page) message(m *exchangev1.MessageStatus) {
 	}
 	p.field("takesThePlaceOf", m.Replaces)
 	p.field("replacedBy", m.ReplacedBy)
+	p.field("repairs", m.Repairs)
+	p.field("repairedBy", m.RepairedBy)
 	p.field("waiting", p.why(m.Waiting))
 	p.field("created", p.time(m.Created))
 	p.field("expectedArrival", p.time(m.ExpectedArrival), p.late(m.LateBy))

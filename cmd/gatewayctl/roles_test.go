@@ -22,6 +22,7 @@ func registerRoles(g *grpc.Server) {
 	exchangev1.RegisterMappingServiceServer(g, fakeMappings{})
 	exchangev1.RegisterAuditServiceServer(g, fakeAudits{})
 	exchangev1.RegisterPartnerServiceServer(g, fakePartners{})
+	exchangev1.RegisterOutboxServiceServer(g, fakeOutbox{})
 }
 
 type fakeMessages struct {
@@ -109,7 +110,7 @@ func (fakePartners) List(context.Context, *exchangev1.ListPartnersRequest) (*exc
 				{Kind: "root", Subject: "CN=KZ root", Until: instant("2030-01-01T00:00:00Z"), DaysLeft: 1400},
 				{Kind: "revocation list", Subject: "CN=KZ root", Until: instant("2026-03-09T00:00:00Z"), DaysLeft: 6},
 			}},
-			{Administrations: []string{"BY", "RU"}, Uri: "customs://RU/gateway/1", Address: "ru.example:8443", Link: "failing", Waiting: 3, Oldest: instant("2026-03-02T02:00:00Z"), Validities: []*exchangev1.Validity{
+			{Administrations: []string{"BY", "RU"}, Uri: "customs://RU/gateway/1", Address: "ru.example:8443", Link: "failing", Waiting: 3, Oldest: instant("2026-03-02T02:00:00Z"), Delivering: deliveries(), Validities: []*exchangev1.Validity{
 				{Kind: "signing key", Subject: "ru-1", Until: instant("2026-03-01T00:00:00Z"), DaysLeft: -2},
 			}},
 		},
@@ -122,7 +123,7 @@ func (fakePartners) Queues(context.Context, *exchangev1.ListQueuesRequest) (*exc
 		{Partner: "KZ", Route: "cn-kz-pre-arrival-notice", State: "queued", Messages: 2, Oldest: instant("2026-03-02T01:00:00Z"), Age: 60, Fetched: true},
 		{Partner: "RU", Route: "cn-ru-pre-arrival-notice", State: "queued", Messages: 2, Oldest: instant("2026-03-02T02:00:00Z"), Age: 3725},
 		{Partner: "RU", Route: "cn-ru-pre-arrival-notice", State: "received", Messages: 1, Oldest: instant("2026-03-02T02:30:00Z"), Age: 61},
-	}}, nil
+	}, Delivering: deliveries()}, nil
 }
 
 // Card is refused here, and Check has one step of each end.

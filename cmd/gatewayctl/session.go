@@ -90,6 +90,7 @@ type session struct {
 	subscriptions exchangev1.SubscriptionServiceClient
 	movements     exchangev1.MovementServiceClient
 	balances      exchangev1.BalanceServiceClient
+	outbox        exchangev1.OutboxServiceClient
 	partners      exchangev1.PartnerServiceClient
 	messages      exchangev1.MessageServiceClient
 	mappings      exchangev1.MappingServiceClient
@@ -131,6 +132,7 @@ func (o *options) open(w world) (*session, error) {
 		subscriptions: exchangev1.NewSubscriptionServiceClient(conn),
 		movements:     exchangev1.NewMovementServiceClient(conn),
 		balances:      exchangev1.NewBalanceServiceClient(conn),
+		outbox:        exchangev1.NewOutboxServiceClient(conn),
 		partners:      exchangev1.NewPartnerServiceClient(conn),
 		messages:      exchangev1.NewMessageServiceClient(conn),
 		mappings:      exchangev1.NewMappingServiceClient(conn),

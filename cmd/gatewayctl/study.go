@@ -166,11 +166,11 @@ func queues(*flag.FlagSet) action {
 		if err != nil {
 			return err
 		}
-		return showAll(s, answer.Queues, (*page).queues)
+		return showAll(s, answer.Queues, func(p *page, all []*exchangev1.Queue) { p.queues(all, answer.Delivering) })
 	}
 }
 
-func (p *page) queues(all []*exchangev1.Queue) {
+func (p *page) queues(all []*exchangev1.Queue, links []*exchangev1.Delivering) {
 	if len(all) == 0 {
 		p.line(p.text("nothingWaits"))
 		return
@@ -183,6 +183,7 @@ func (p *page) queues(all []*exchangev1.Queue) {
 		}
 		p.line(q.Partner, q.Route, state, strconv.Itoa(int(q.Messages)), p.time(q.Oldest), (time.Duration(q.Age) * time.Second).String())
 	}
+	p.delivering(links)
 }
 
 func partnerList(*flag.FlagSet) action {
@@ -200,10 +201,27 @@ func (p *page) partners(all *exchangev1.ListPartnersResponse) {
 	for _, of := range all.Partners {
 		p.line(strings.Join(of.Administrations, ", "), of.Address, p.called("link", of.Link), p.yesOrNo(of.Open), strconv.Itoa(int(of.Waiting)), orNone(p.time(of.Oldest)))
 	}
+	var links []*exchangev1.Delivering
+	for _, of := range all.Partners {
+		links = append(links, of.Delivering...)
+	}
+	p.delivering(links)
 	for _, of := range all.Partners {
 		p.validities(strings.Join(of.Administrations, ", "), of.Validities)
 	}
 	p.validities(p.text("own"), all.Own)
+}
+
+// delivering shows how the gateway sends to each administration.
+func (p *page) delivering(links []*exchangev1.Delivering) {
+	if len(links) == 0 {
+		return
+	}
+	fmt.Fprintln(p.w)
+	p.columns("partner", "breaker", "underway")
+	for _, d := range links {
+		p.line(d.Partner, p.breaker(d), underway(d))
+	}
 }
 
 func (p *page) validities(whose string, all []*exchangev1.Validity) {

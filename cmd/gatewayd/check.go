@@ -152,6 +152,9 @@ func (s *setup) checkListeners(f *findings) {
 		claim(l.key, host, port, l.address)
 	}
 	for i, p := range s.Partners {
+		if p.InFlight < 0 || p.InFlight > flow.MaxInFlight {
+			f.refuse(fmt.Sprintf("partners[%d].in_flight", i), gateway.ConfigLimit, strconv.Itoa(p.InFlight), fmt.Sprintf("1 … %d", flow.MaxInFlight))
+		}
 		key := fmt.Sprintf("partners[%d].address", i)
 		if p.pulls() && p.Address == "" { // nobody calls it
 			continue

@@ -93,7 +93,8 @@ type PartnerConfig struct {
 	URI             string                   `yaml:"uri"`
 	Address         string                   `yaml:"address"`
 	Administrations []gateway.Administration `yaml:"administrations"`
-	Cap             release.Size             `yaml:"cap"` // of its messages, where it is more than the gateway takes anyway
+	Cap             release.Size             `yaml:"cap"`       // of its messages, where it is more than the gateway takes anyway
+	InFlight        int                      `yaml:"in_flight"` // messages that travel to it at once; 0: flow.InFlight
 	// Attachments says which images and scans that its messages name are fetched; without it none.
 	Attachments FetchConfig `yaml:"attachments"`
 	// Mode says how it gets what is for it: push, which is the default, or pull: it fetches.

@@ -62,6 +62,18 @@ func (s *setup) queues(db *store.Store) func(context.Context) ([]metrics.Queue, 
 	}
 }
 
+// deliveries are how messages go to each administration that a partner speaks for.
+func (s *setup) deliveries(g *flow.Gateway) (out []metrics.Link) {
+	for _, p := range s.Partners {
+		for _, a := range p.Administrations {
+			if l, ok := g.LinkState(a); ok {
+				out = append(out, metrics.Link{Partner: a, Closed: l.Breaker == flow.BreakerClosed, Underway: l.Underway, Window: l.Window})
+			}
+		}
+	}
+	return out
+}
+
 // balances are how the balance with each partner stands.
 func balances(ctx context.Context, g *flow.Gateway) ([]metrics.Balance, error) {
 	all, err := g.BalanceStates(ctx)

@@ -81,6 +81,7 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 	figures := metrics.New(metrics.Sources{
 		Now: time.Now, Queues: s.queues(db), Budget: room.Usage, Validities: func() []metrics.Validity { return validities(keys) },
 		Balances: func(ctx context.Context) ([]metrics.Balance, error) { return balances(ctx, g) },
+		Links:    func() []metrics.Link { return s.deliveries(g) },
 	})
 	log := event.NewLog(slog.New(s.Log.handler(std.err)), figures)
 	server.TakeLibraries(log)
@@ -108,7 +109,7 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 	collectEarly(s.limits)
 	g = flow.New(flow.Options{
 		Own: s.Administration, Chain: s.chain, Store: db, Keys: s.keys, Trust: s.trust, Tolerances: s.tolerances, Agreements: s.agreements,
-		Links: carrying(links), Fetches: s.fetches(), Sources: s.sources(links), Caps: s.caps(), Fetching: s.fetching(), Budget: room, Disk: diskOf(s.trustBase()),
+		Links: carrying(links), Fetches: s.fetches(), Sources: s.sources(links), Caps: s.caps(), InFlight: s.inFlight(), Fetching: s.fetching(), Budget: room, Disk: diskOf(s.trustBase()),
 		Now: time.Now, NewID: uuid.NewString, Jitter: rand.Float64, Log: log,
 	})
 	monitor := server.NewMonitor(log, time.Now, figures.Handler(log.Library("prometheus")), s.needs(db, keys)...)
@@ -198,6 +199,18 @@ func (s *setup) fetching() map[gateway.Administration]flow.Fetching {
 		}
 	}
 	return out
+}
+
+// inFlight is how many messages travel at once to the administrations that partners speak for, where the
+// configuration says it.
+func (s *setup) inFlight() map[gateway.Administration]int {
+	most := make(map[gateway.Administration]int)
+	for _, p := range s.Partners {
+		for _, a := range p.Administrations {
+			most[a] = p.InFlight
+		}
+	}
+	return most
 }
 
 // listen opens the doors, and runs what runs beside them until the context ends.

@@ -192,8 +192,9 @@ func posts() []mtls.DevIdentity {
 func makePKI(dir string) error {
 	authorities := append(mtls.DevAuthorities(), mtls.DevAdministration("kz", "KZ", "39899001"), mtls.DevAdministration("mn", "MN", "ZU01"))
 	authorities[0].Identities = append(authorities[0].Identities, posts()...)
-	for i, own := range []string{"CN", "RU"} { // a second system of the administration
-		authorities[i].Identities = append(authorities[i].Identities, mtls.DevIdentity{Name: "risk", URI: "customs://" + own + "/system/risk"})
+	for i, own := range []string{"CN", "RU"} { // a second system of the administration, and a second operator
+		authorities[i].Identities = append(authorities[i].Identities, mtls.DevIdentity{Name: "risk", URI: "customs://" + own + "/system/risk"},
+			mtls.DevIdentity{Name: "operator-2", URI: "customs://" + own + "/operator/2"})
 	}
 	if err := mtls.GenerateDevPKI(dir, time.Now(), authorities); err != nil {
 		return err
@@ -247,6 +248,7 @@ func (c storyConfig) write(dir string, address map[string]string) error {
 	caller("system/risk", "system", c.offices[0])
 	caller("analyst/1", "analyst", c.offices[0])
 	caller("operator/1", "operator", c.offices[0])
+	caller("operator/2", "operator", c.offices[0])
 	caller("auditor/1", "auditor", c.offices[0])
 	fmt.Fprintf(&b, "partners:\n")
 	for _, partner := range c.partners {

@@ -36,6 +36,13 @@ const (
 	DeliveryTaken       Name = "delivery taken over"
 	CourierFailed       Name = "nothing can be delivered"
 	CourierResumed      Name = "delivering goes on"
+	BreakerOpened       Name = "breaker opened"
+	BreakerClosed       Name = "breaker closed"
+	CourierDrained      Name = "deliveries finished"
+	DeliveriesCut       Name = "deliveries broken off"
+	MessageRedriven     Name = "dead letter sent again"
+	MessageRepaired     Name = "message made anew"
+	MessageSettled      Name = "message settled by hand"
 )
 
 // What happens to a message from a partner, and to what is seen at the border.
@@ -158,6 +165,13 @@ var Kinds = []Kind{
 	{DeliveryTaken, slog.LevelWarn, "Another process has taken a message over, for this one's lease was over; what came of this attempt is not written.", []string{"message", "partner"}},
 	{CourierFailed, slog.LevelError, "Nothing can be delivered to a partner for a reason of ours. Told once.", []string{"message", "partner", "cause"}},
 	{CourierResumed, slog.LevelInfo, "It can again.", []string{"partner", "count"}},
+	{BreakerOpened, slog.LevelError, "The link to a partner failed so often, one time behind the other, that nothing is tried over it until an instant.", []string{"partner", "count", "ends", "cause"}},
+	{BreakerClosed, slog.LevelInfo, "Messages got through to it again, one after the other; now as many travel at once as may.", []string{"partner"}},
+	{CourierDrained, slog.LevelInfo, "A stop has waited for the deliveries that were under way.", []string{"partner", "count", "took"}},
+	{DeliveriesCut, slog.LevelWarn, "Some took longer than a stop waits; what came of them is not known, and they are made again after the next start.", []string{"partner", "count"}},
+	{MessageRedriven, slog.LevelWarn, "An operator has a message sent again that ended without a verdict: the same id and bytes.", []string{"message", "route", "partner", "state", "caller", "ends"}},
+	{MessageRepaired, slog.LevelWarn, "An operator had a message that the partner never had made anew, under an id of its own; whole is the one in whose place it goes.", []string{"message", "whole", "route", "partner", "state", "caller"}},
+	{MessageSettled, slog.LevelWarn, "Two people said that a message which ended without a verdict is settled; the reason is in the record.", []string{"message", "route", "partner", "state", "caller"}},
 	{MessageArrived, slog.LevelInfo, "A verified message of a partner is on disk, as it came.", []string{"door", "party", "id", "caller", "bytes", "again"}},
 	{MessageJudged, slog.LevelInfo, "It is accepted, refused, or parked until a table can read it.", []string{"door", "party", "id", "kind", "state", "codes", "movement", "took"}},
 	{MessageDecoded, slog.LevelInfo, "An operator had a parked message judged again.", []string{"door", "party", "id", "caller", "kind", "state", "codes", "movement"}},

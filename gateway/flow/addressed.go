@@ -30,8 +30,8 @@ const (
 	MaxInlined = 1 << 20
 )
 
-// Waits reports whether what is for an administration waits until its partner fetches it.
-func (g *Gateway) Waits(a gateway.Administration) bool {
+// Pulls reports whether what is for an administration waits until its partner fetches it.
+func (g *Gateway) Pulls(a gateway.Administration) bool {
 	_, ok := g.Fetches[a]
 	return ok
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -280,19 +281,27 @@ type namedAttachment struct {
 	digest gateway.Digest
 }
 
-// releasedOf are the attachments of a document that a route releases.
-func releasedOf(rt *release.Route, d *customsv1.Document) (all []namedAttachment) {
-	if rt == nil {
-		return nil
-	}
+// namedIn are the attachments that a document names, of the kinds that are meant.
+func namedIn(d *customsv1.Document, means func(kind string) bool) (all []namedAttachment) {
 	for i, at := range release.AttachmentsOf(d) {
 		digest, err := gateway.ParseDigest(at.GetSha256())
-		if err == nil && rt.Attachments.Releases(at.GetKind()) { // a rule refuses what is no digest
+		if err == nil && means(at.GetKind()) { // a rule refuses what is no digest
 			all = append(all, namedAttachment{at, i, digest})
 		}
 	}
 	return all
 }
+
+// releasedOf are the attachments of a document that a route releases.
+func releasedOf(rt *release.Route, d *customsv1.Document) []namedAttachment {
+	if rt == nil {
+		return nil
+	}
+	return namedIn(d, rt.Attachments.Releases)
+}
+
+// size is how many bytes the document says that it has: more than any file has is the greatest number.
+func (at namedAttachment) size() int64 { return int64(min(at.GetSize(), math.MaxInt64)) }
 
 // attachmentReader is what is committed, or seen inside a unit of work.
 type attachmentReader interface {
@@ -370,15 +379,42 @@ func (g *Gateway) nameAttachments(ctx context.Context, tx *store.Tx, m store.Mes
 	return nil
 }
 
+// holdAttachments keeps what a held submission names for as long as it may wait, and a day.
+func (g *Gateway) holdAttachments(ctx context.Context, tx *store.Tx, s store.Submission) error {
+	if s.State != gateway.Held || len(s.Canonical) == 0 {
+		return nil
+	}
+	if _, err := document.CompileFor(s.Kind, "attachments"); err != nil {
+		return nil // its kind names none
+	}
+	for _, at := range namedIn(document.Parse(s.Canonical).Document, func(string) bool { return true }) {
+		a, err := tx.Attachment(ctx, store.DoorSubmit, s.Office, at.digest)
+		if store.IgnoreNotFound(err) != nil {
+			return err
+		}
+		until := s.Expires.Add(UnnamedFor)
+		if err != nil || a.State != store.AttachmentHere || !until.After(a.Until) {
+			continue
+		}
+		if a.Until = until; a.Named {
+			a.Rule = unnamedRule
+		}
+		if err := tx.PutAttachment(a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func useOf(a store.Attachment, id gateway.MessageID, at namedAttachment) store.AttachmentUse {
 	return store.AttachmentUse{
-		Door: a.Door, Party: a.Party, Message: id, Digest: at.digest, Number: at.number, Name: at.GetName(), Kind: at.GetKind(), MediaType: at.GetMediaType(), Size: int64(at.GetSize()),
+		Door: a.Door, Party: a.Party, Message: id, Digest: at.digest, Number: at.number, Name: at.GetName(), Kind: at.GetKind(), MediaType: at.GetMediaType(), Size: at.size(),
 	}
 }
 
 // keep has an attachment kept at least until an instant, by a rule, once a message names it.
 func keep(a *store.Attachment, until time.Time, rule string) {
-	if !a.Named || until.After(a.Until) {
+	if !a.Named || a.Rule == unnamedRule || until.After(a.Until) {
 		a.Until, a.Rule = until, rule
 	}
 	a.Named = true
@@ -387,12 +423,16 @@ func keep(a *store.Attachment, until time.Time, rule string) {
 // Send takes some bytes of an attachment, from a place on.
 type Send func(a store.Attachment, offset int64, content []byte) error
 
-// read sends the bytes of an attachment from an offset on, a piece at a time.
-func (g *Gateway) read(ctx context.Context, a store.Attachment, offset int64, send Send) error {
+// read sends the bytes of an attachment from an offset on, a piece at a time. That they are asked for is in the audit
+// trail before the first of them goes.
+func (g *Gateway) read(ctx context.Context, caller string, id gateway.MessageID, a store.Attachment, offset int64, send Send) error {
 	if offset < 0 || offset > a.Size {
 		f := fault(gateway.AttachmentOffset, strconv.FormatInt(offset, 10), strconv.FormatInt(a.Size, 10))
 		f.Path = "offset"
 		return gateway.Faults{f}
+	}
+	if _, err := g.Store.Do(ctx, func(tx *store.Tx) error { return tx.Audit(caller, "attachment handed out", string(id), a.Digest) }); err != nil {
+		return err
 	}
 	for offset < a.Size {
 		piece, err := g.Store.Read().Chunk(ctx, a, offset/store.ChunkBytes)
@@ -453,7 +493,7 @@ func (g *Gateway) HandOutAttachment(ctx context.Context, caller string, to []gat
 		return gateway.Faults{gone(a)}
 	}
 	last := false
-	if err := g.read(ctx, a, offset, func(a store.Attachment, at int64, content []byte) error {
+	if err := g.read(ctx, caller, id, a, offset, func(a store.Attachment, at int64, content []byte) error {
 		last = at+int64(len(content)) == a.Size
 		return send(a, at, content)
 	}); err != nil || !last || !u.HandedOver.IsZero() {
@@ -499,11 +539,7 @@ func (g *Gateway) ReadAttachment(ctx context.Context, c Caller, sender gateway.A
 	if err != nil {
 		return err
 	}
-	if err := g.read(ctx, a, offset, send); err != nil {
-		return err
-	}
-	_, err = g.Store.Do(ctx, func(tx *store.Tx) error { return tx.Audit(c.URI, "attachment taken", string(in.ID), digest) })
-	return err
+	return g.read(ctx, c.URI, in.ID, a, offset, send)
 }
 
 // How an attachment stands that a message names: of a partner's message one of the first five, of one of
@@ -580,10 +616,20 @@ func (g *Gateway) statusOf(u store.AttachmentUse, a store.Attachment) Attachment
 	}
 	if code != "" {
 		f := fault(code, u.Digest.String(), "")
-		if code == gateway.AttachmentTooLarge || code == gateway.AttachmentDiffers || code == gateway.AttachmentsTooLarge {
-			f.Value = strconv.FormatInt(u.Size, 10)
+		terms := g.Fetching[gateway.Administration(u.Party)]
+		bytes := func(value, expected int64) {
+			f.Value, f.Expected = strconv.FormatInt(value, 10), gateway.Term(strconv.FormatInt(expected, 10))
 		}
-		if code == gateway.AttachmentGone { // at the partner's: its rule is not ours
+		switch code {
+		case gateway.AttachmentTooLarge:
+			bytes(u.Size, terms.Each)
+		case gateway.AttachmentsFull:
+			bytes(u.Size, terms.Total)
+		case gateway.AttachmentDiffers: // what another message of its sender's says of the same bytes
+			f.Value, f.Expected = fmt.Sprintf("%d, %s", u.Size, u.MediaType), gateway.Term(fmt.Sprintf("%d, %s", a.Size, a.MediaType))
+		case gateway.AttachmentType:
+			f.Value = u.MediaType
+		case gateway.AttachmentGone: // at the partner's: its rule is not ours
 			f.Expected = gateway.Term(u.Party)
 		}
 		s.Fault = &f
@@ -638,6 +684,6 @@ func (g *Gateway) eraseOne(ctx context.Context, tx *store.Tx, o store.Attachment
 	}
 	until := a.Until
 	a.State, a.Received, a.Until, a.Changed, a.Reason = store.AttachmentErased, 0, time.Time{}, tx.Now(), ""
-	said := fmt.Sprintf("erased by rule %s on %s", a.Rule, until.UTC().Format(time.RFC3339))
-	return errors.Join(tx.DropChunks(a), tx.PutAttachment(a), tx.Audit("gateway", said, attachmentSubject(a), a.Digest))
+	entry := fmt.Sprintf("erased by rule %s on %s", a.Rule, until.UTC().Format(time.RFC3339))
+	return errors.Join(tx.DropChunks(a), tx.PutAttachment(a), tx.Audit("gateway", entry, attachmentSubject(a), a.Digest))
 }

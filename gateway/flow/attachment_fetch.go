@@ -12,7 +12,6 @@ import (
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/event"
 	"customs.example/gateway/peer"
-	"customs.example/gateway/release"
 	"customs.example/gateway/store"
 )
 
@@ -53,50 +52,47 @@ func (f Fetching) denies(at namedAttachment, kept int, size int64) gateway.Code 
 	switch {
 	case !slices.Contains(f.Kinds, at.GetKind()):
 		return gateway.AttachmentDenied
-	case at.GetSize() > uint64(f.Each):
+	case at.size() > f.Each:
 		return gateway.AttachmentTooLarge
-	case kept >= MaxKept || size+int64(at.GetSize()) > f.Total:
-		return gateway.AttachmentsTooLarge
+	case kept >= MaxKept || size+at.size() > f.Total:
+		return gateway.AttachmentsFull
 	}
 	return ""
-}
-
-// everyKind are the attachments of a partner's document, of whatever kind.
-func everyKind(d *customsv1.Document) []namedAttachment {
-	rt := release.Route{Attachments: new(release.Attachments)}
-	for _, at := range release.AttachmentsOf(d) {
-		rt.Attachments.Kinds = append(rt.Attachments.Kinds, at.GetKind())
-	}
-	return releasedOf(&rt, d)
 }
 
 // awaitAttachments notes what an accepted message of a partner's names, and has it fetched as far as the
 // configuration takes it.
 func (g *Gateway) awaitAttachments(ctx context.Context, tx *store.Tx, in store.Inbound, doc *customsv1.Document) error {
-	for _, at := range everyKind(doc) {
-		kept, size, err := tx.AttachmentsKept(ctx, store.DoorPeer, string(in.Sender), true, MaxKept)
-		if err != nil {
-			return err
-		}
+	all := namedIn(doc, func(string) bool { return true })
+	if len(all) == 0 {
+		return nil
+	}
+	terms := g.Fetching[in.Sender]
+	kept, size, err := tx.AttachmentsKept(ctx, store.DoorPeer, string(in.Sender), true, MaxKept)
+	if err != nil {
+		return err
+	}
+	for _, at := range all {
 		a, err := tx.Attachment(ctx, store.DoorPeer, string(in.Sender), at.digest)
 		if store.IgnoreNotFound(err) != nil {
 			return err
 		}
-		there := err == nil && (a.State == store.AttachmentComing || a.State == store.AttachmentHere)
-		if there {
-			kept, size = kept-1, size-a.Size
+		if err == nil && (a.State == store.AttachmentComing || a.State == store.AttachmentHere) {
+			kept, size = kept-1, size-a.Size // it has its room
 		} else {
 			a = store.Attachment{
-				Door: store.DoorPeer, Party: string(in.Sender), Digest: at.digest, MediaType: at.GetMediaType(), Size: int64(min(at.GetSize(), 1<<62)),
+				Door: store.DoorPeer, Party: string(in.Sender), Digest: at.digest, MediaType: at.GetMediaType(), Size: at.size(),
 				State: store.AttachmentComing, Created: tx.Now(), Changed: tx.Now(),
 			}
 		}
-		terms := g.Fetching[in.Sender]
 		u := useOf(a, in.ID, at)
 		if u.Denied = terms.denies(at, kept, size); u.Denied == "" && (a.Size != u.Size || a.MediaType != u.MediaType) {
 			u.Denied = gateway.AttachmentDiffers
 		}
 		u.Until = tx.Now().Add(terms.Retention)
+		if u.Denied == "" || a.Named {
+			kept, size = kept+1, size+a.Size
+		}
 		if u.Denied == "" {
 			keep(&a, u.Until, terms.rule(in.Sender))
 			if a.State == store.AttachmentComing {
@@ -298,7 +294,7 @@ func (g *Gateway) proveFetched(ctx context.Context, a *store.Attachment) error {
 	case err != nil:
 		return err
 	case digest != a.Digest:
-		return &badAttachment{code: gateway.AttachmentDigest}
+		return &badAttachment{code: gateway.AttachmentOther}
 	case is != a.MediaType:
 		return &badAttachment{code: gateway.AttachmentType}
 	}

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -166,7 +167,7 @@ func TestWhatIsNotTheAttachmentIsRefused(t *testing.T) {
 		"one byte more": {func(offset int64, yield func([]byte, error) bool) {
 			yield(append(slices.Clone(content), 0)[offset:], nil)
 		}, flow.AttachmentRefused, gateway.AttachmentLong},
-		"other bytes": {func(offset int64, yield func([]byte, error) bool) { yield(other[offset:], nil) }, flow.AttachmentRefused, gateway.AttachmentDigest},
+		"other bytes": {func(offset int64, yield func([]byte, error) bool) { yield(other[offset:], nil) }, flow.AttachmentRefused, gateway.AttachmentOther},
 		"less":        {func(offset int64, yield func([]byte, error) bool) { yield(content[offset:len(content)-1], nil) }, flow.AttachmentComing, gateway.AttachmentShort},
 		"empty parts": {func(_ int64, yield func([]byte, error) bool) {
 			for range 1000 {
@@ -420,11 +421,24 @@ func TestAConfigurationThatSaysNothingFetchesNothing(t *testing.T) {
 		"nothing":      {flow.Fetching{}, gateway.AttachmentDenied},
 		"another kind": {flow.Fetching{Kinds: []string{"ACT"}, Each: 4 << 20, Total: 4 << 20, Retention: time.Hour}, gateway.AttachmentDenied},
 		"less each":    {flow.Fetching{Kinds: []string{"SCAN"}, Each: 1 << 20, Total: 4 << 20, Retention: time.Hour}, gateway.AttachmentTooLarge},
-		"less in all":  {flow.Fetching{Kinds: []string{"SCAN"}, Each: 4 << 20, Total: 2<<20 - 1, Retention: time.Hour}, gateway.AttachmentsTooLarge},
+		"the second":   {flow.Fetching{Kinds: []string{"SCAN"}, Each: 4 << 20, Total: 2<<20 + 99, Retention: time.Hour}, ""},
+		"less in all":  {flow.Fetching{Kinds: []string{"SCAN"}, Each: 4 << 20, Total: 2<<20 - 1, Retention: time.Hour}, gateway.AttachmentsFull},
 	} {
 		w := newWorld(t)
 		w.ru.Fetching = map[gateway.Administration]flow.Fetching{"CN": c.terms}
 		w.handIn(content)
+		if c.code == "" { // there is room for one of two
+			small := scan(100)
+			w.handIn(small)
+			s := w.inspection("C-2", attached("scan.png", "SCAN", "image/png", len(content), gateway.DigestOf(content)), attached("small.png", "SCAN", "image/png", 100, gateway.DigestOf(small)))
+			w.deliver()
+			w.fetch()
+			all, err := w.ru.AttachmentsReceived(t.Context(), store.Inbound{ID: s.MessageID, Sender: "CN"})
+			if err != nil || len(all) != 2 || all[0].State != flow.AttachmentHere || all[1].State != flow.AttachmentDenied || all[1].Fault.Code != gateway.AttachmentsFull {
+				t.Errorf("%s: %v, %v", name, all, err)
+			}
+			continue
+		}
 		s := w.inspection("C-1", attached("scan.png", "SCAN", "image/png", len(content), gateway.DigestOf(content)))
 		w.deliver()
 		w.fetch()
@@ -487,5 +501,120 @@ func TestParallelFetchersFetchByThemselves(t *testing.T) {
 	<-done
 	if got, err := w.take(s.MessageID, gateway.DigestOf(content), 0); err != nil || !bytes.Equal(got, content) {
 		t.Errorf("%d bytes, %v", len(got), err)
+	}
+}
+
+// TestWhatWasLeftBeforeItWasProvenIsProven: all bytes are on disk when a process ends before it has held them to their
+// digest. The next one does, of what is fetched by itself, and of what is handed in when it is asked.
+func TestWhatWasLeftBeforeItWasProvenIsProven(t *testing.T) {
+	for _, broken := range []bool{false, true} {
+		w := newWorld(t)
+		content := scan(store.ChunkBytes + 7)
+		s := w.tell(content)
+		left := slices.Clone(content)
+		if broken {
+			left[9]++
+		}
+		leave := func(g *flow.Gateway, a store.Attachment) {
+			t.Helper()
+			a.State, a.Received, a.Created = store.AttachmentComing, a.Size, w.clock.Now()
+			if _, err := g.Store.Do(t.Context(), func(tx *store.Tx) error {
+				return errors.Join(tx.PutAttachment(a), tx.PutChunk(a, 0, left[:store.ChunkBytes]), tx.PutChunk(a, 1, left[store.ChunkBytes:]), tx.Audit("test", "left", "", a.Digest))
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		a, err := w.ru.Store.Read().Attachment(t.Context(), store.DoorPeer, "CN", gateway.DigestOf(content))
+		if err != nil {
+			t.Fatal(err)
+		}
+		leave(w.ru, a)
+		w.ru.Links["CN"].(*wire).spoilBytes = func(int64, func([]byte, error) bool) { t.Error("it is asked for again") }
+		w.fetch()
+		if st := w.status(w.ru, s.MessageID); st.State != map[bool]string{false: flow.AttachmentHere, true: flow.AttachmentRefused}[broken] {
+			t.Errorf("broken %v: fetched %s, %v", broken, st.State, st.Fault)
+		}
+		other := scan(store.ChunkBytes + 7)
+		leave(w.cn, store.Attachment{Door: store.DoorSubmit, Party: "1925", Digest: gateway.DigestOf(other), MediaType: "image/png", Size: int64(len(other)), Until: w.clock.Now().Add(time.Hour)})
+		end := flow.Piece{Digest: gateway.DigestOf(other), Size: int64(len(other)), Offset: int64(len(other))}
+		a, err = w.cn.PutAttachment(t.Context(), flow.Caller{URI: "customs://CN/office/1925/post/1", Office: "1925"}, end)
+		if broken != (err != nil) || !broken && a.State != store.AttachmentHere {
+			t.Errorf("broken %v: handed in %s, %v", broken, a.State, err)
+		}
+	}
+}
+
+// TestParallelTwoHandTheSameIn: two callers of one office hand the same file in at once; each goes on where the other is, and in
+// the end it is there once, whole.
+func TestParallelTwoHandTheSameIn(t *testing.T) {
+	w := newWorld(t)
+	content := scan(5 * store.ChunkBytes)
+	digest := gateway.DigestOf(content)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for {
+				a, err := w.cn.Upload(t.Context(), post, digest)
+				if err == nil && a.State == store.AttachmentHere {
+					return
+				}
+				p := pieceOf(content, int(a.Received))
+				p.Content = p.Content[:min(len(p.Content), store.ChunkBytes)]
+				if _, err := w.cn.PutAttachment(t.Context(), post, p); err != nil && !slices.Equal(faultCodesOf(err), []gateway.Code{gateway.AttachmentOffset}) {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if s := w.inspection("C-1", attached("scan.png", "SCAN", "image/png", len(content), digest)); s.State != gateway.Sent {
+		t.Errorf("%s: %v", s.State, s.Faults)
+	}
+	rows, err := w.cn.Store.Read().Audit(t.Context(), 0, 100)
+	n := 0
+	for _, r := range rows {
+		if r.Event == "attachment handed in" {
+			n++
+		}
+	}
+	if err != nil || n != 1 {
+		t.Errorf("it was handed in %d times, %v", n, err)
+	}
+}
+
+// TestWhatAHeldDocumentNamesIsKept: a document waits for a supervisor longer than what no submission names is kept. When it is
+// ruled on it goes, with its scan; one that is refused, or not ruled on, keeps nothing.
+func TestWhatAHeldDocumentNamesIsKept(t *testing.T) {
+	for verdict, want := range map[string]gateway.SubmissionState{flow.NoPrice: gateway.Sent, flow.Refuse: gateway.Faulty} {
+		w := newWorld(t)
+		w.clock.add(-time.Hour)
+		content := scan(200)
+		w.handIn(content)
+		w.clock.add(flow.UnnamedFor - time.Hour)
+		text := fmt.Sprintf(`{"envelope": {"documentId": "C-1", "issued": "2026-03-01T02:07:00Z", "function": "ORIGINAL"},
+ "inspectionResult": {"subject": {"id": "B-1"}, "office": {"administration": "CN", "code": "0603"}, "at": "2026-03-01T02:07:00Z", "control": "XRAY", "outcome": "CONFORM",
+  "documents": [{"kind": "380", "id": "INV-1", "name": [{"language": "en", "value": "invoice, unit price USD3.20"}]}],
+  "attachments": [%s]}}`, attached("scan.png", "SCAN", "image/png", len(content), gateway.DigestOf(content)))
+		s, err := w.cn.Submit(t.Context(), post, flow.Submission{MediaType: flow.JSON, Content: []byte(text)})
+		if err != nil || s.State != gateway.Held {
+			t.Fatalf("%s: %v, %v", s.State, s.Faults, err)
+		}
+		w.clock.add(2 * time.Hour)
+		if err := w.cn.EraseAttachments(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		boss := flow.Caller{URI: "customs://CN/office/0603/supervisor/1", Office: "0603"}
+		s, err = w.cn.Rule(t.Context(), boss, "0603", "C-1", flow.Decision{Verdict: verdict, Reason: "looked at the papers"})
+		if err != nil || s.State != want {
+			t.Errorf("%s: %s, %v, %v", verdict, s.State, s.Faults, err)
+		}
+		w.clock.add(flow.RulingTime + flow.UnnamedFor)
+		if err := w.cn.EraseAttachments(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.cn.Upload(t.Context(), post, gateway.DigestOf(content)); (err == nil) != (want == gateway.Sent) {
+			t.Errorf("%s: then %v", verdict, err)
+		}
 	}
 }

@@ -30,6 +30,8 @@ const (
 	BalanceLook = time.Minute
 	// BalanceReach is how far back the first balance goes.
 	BalanceReach = 30 * 24 * time.Hour
+	// SettledShown is how long it is shown that a partner has settled one of its messages by hand.
+	SettledShown = 7 * 24 * time.Hour
 	// BalanceOverlap is by how much a balance goes back behind the last, or behind a backup:
 	// clocks differ, and what was at work then was not listed.
 	BalanceOverlap = time.Hour
@@ -127,7 +129,7 @@ func (b *balancer) look(ctx context.Context, started time.Time) time.Duration {
 		return BalanceRetry // the store's trouble is told by who needs it
 	}
 	due := !open
-	if !due && !b.g.Waits(b.with) {
+	if !due && !b.g.Pulls(b.with) {
 		last, err := b.g.Store.Read().Balance(ctx, b.with)
 		if err != nil {
 			return BalanceRetry
@@ -166,7 +168,7 @@ func (g *Gateway) Balance(ctx context.Context, with gateway.Administration) (sto
 	if !ok {
 		return store.Balance{}, store.ErrNotFound
 	}
-	if g.Waits(with) { // it asks, when it likes to
+	if g.Pulls(with) { // it asks, when it likes to
 		return store.Balance{}, gateway.Faults{fault(gateway.BalanceTheirs, string(with), "")}
 	}
 	return b.strike(ctx)
@@ -297,6 +299,15 @@ func (b *balancer) compare(ctx context.Context, page seal.Balance, statement []b
 			found = append(found, d)
 		}
 	}
+	for _, e := range page.Settled { // whether it ever came or not
+		ours, err := read.ReceivedOne(ctx, b.with, e.MessageID)
+		if store.IgnoreNotFound(err) != nil {
+			return nil, err
+		}
+		found = append(found, store.Difference{
+			Partner: b.with, ID: e.MessageID, Code: gateway.BalanceSettled, Ours: ours.Digest, Theirs: e.Payload, Verdict: ours.Verdict, Statement: statement,
+		})
+	}
 	if len(found) == 0 {
 		return nil, nil
 	}
@@ -367,6 +378,10 @@ func (g *Gateway) settled(ctx context.Context, with gateway.Administration) (ope
 		if store.IgnoreNotFound(err) != nil {
 			return nil, err
 		}
+		if d.Code == gateway.BalanceSettled && g.Now().Sub(d.Found) >= SettledShown {
+			over = append(over, d)
+			continue
+		}
 		if (d.Code == gateway.BalanceLost || d.Code == gateway.BalanceOwed) && err == nil && held.Digest == d.Theirs {
 			over = append(over, d)
 		} else {
@@ -428,7 +443,7 @@ func (e linkError) Unwrap() error { return e.error }
 
 func (b *balancer) returnOne(ctx context.Context, d store.Difference) error {
 	g := b.g
-	if g.Waits(b.with) {
+	if g.Pulls(b.with) {
 		return g.handOutAgain(ctx, d)
 	}
 	m, err := g.Store.Read().Message(ctx, d.ID)
@@ -562,15 +577,23 @@ func (g *Gateway) balancePage(ctx context.Context, with gateway.Administration, 
 	read := g.Store.Read()
 	for {
 		list := read.ReceivedFrom
-		if at.Sent {
+		switch {
+		case at.Settled:
+			list = read.SettledWith
+		case at.Sent:
 			list = read.AnsweredBy
 		}
-		most := seal.MaxBalance - len(page.Entries)
+		most := seal.MaxBalance - len(page.Entries) - len(page.Settled)
 		held, err := list(ctx, with, store.ExchangeCursor{At: at.At, ID: at.MessageID}, page.Upto, most)
 		if err != nil {
 			return page, err
 		}
 		for _, m := range held {
+			if at.Settled {
+				page.Settled = append(page.Settled, seal.SettledEntry{MessageID: m.ID, Payload: m.Digest, At: m.At.UTC()})
+				at.At, at.MessageID = m.At.UTC(), m.ID
+				continue
+			}
 			e := seal.BalanceEntry{Sent: at.Sent, MessageID: m.ID, Payload: m.Digest, Verdict: m.Verdict}
 			if h, err := seal.ParseHeader(m.Header); err == nil {
 				e.Kind, e.DocumentID, e.Batch = h.Kind, h.DocumentID, h.Batch
@@ -582,10 +605,10 @@ func (g *Gateway) balancePage(ctx context.Context, with gateway.Administration, 
 		case len(held) == most:
 			page.Next = &at
 			return page, nil
-		case at.Sent:
+		case at.Settled:
 			return page, nil
 		}
-		at = seal.BalancePlace{Sent: true, At: q.Since.Add(-1)}
+		at = seal.BalancePlace{Sent: true, Settled: at.Sent, At: q.Since.Add(-1)}
 	}
 }
 

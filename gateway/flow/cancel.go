@@ -35,7 +35,7 @@ type cancelling struct {
 // live reports whether a partner may act on a message, or will.
 func live(m store.Message) bool {
 	switch m.State {
-	case gateway.Refused, gateway.Dead, gateway.TakenBack:
+	case gateway.Refused, gateway.Dead, gateway.Settled, gateway.TakenBack:
 		return false
 	}
 	return m.Withdrawal != gateway.WithdrawalDone && !declined(m)

@@ -322,7 +322,7 @@ func (g *Gateway) message(rt *release.Route, o *Output, header seal.Header) (sto
 		Mapping: o.Encoded.Table(), MappingDigest: o.Encoded.TableDigest(), SchemaDigest: o.Conforming.SchemaDigest(),
 		NextAttempt: header.Created, Answers: []store.Answer{},
 	}
-	if g.Waits(m.Recipient) {
+	if g.Pulls(m.Recipient) {
 		g.await(&m, m.Created)
 	}
 	return m, sealed, nil

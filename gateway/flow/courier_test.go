@@ -90,7 +90,7 @@ func TestUnrestorableHeadsStopNobody(t *testing.T) {
 	w := newWorld(t)
 	id := w.notice()
 	cn, log := logged(w.cn)
-	bad := w.copies(cn, id, 2*flow.Parallel, func(i int, m *store.Message) { m.NextAttempt = m.NextAttempt.Add(-time.Hour); broken(m) })
+	bad := w.copies(cn, id, 2*flow.InFlight, func(i int, m *store.Message) { m.NextAttempt = m.NextAttempt.Add(-time.Hour); broken(m) })
 	good := w.copies(cn, id, 4, func(_ int, m *store.Message) { m.ID += "-good"; m.Chain, m.Whole = m.ID, m.ID })
 	deliver := func() {
 		t.Helper()
@@ -277,7 +277,7 @@ func TestABusyPartnerIsLeftAlone(t *testing.T) {
 		_ = w.cn.DeliverDue(t.Context(), "RU")
 		w.clock.add(time.Second)
 	}
-	if tries > flow.Parallel {
+	if tries > flow.InFlight {
 		t.Errorf("%d deliveries in the time that it asked for", tries)
 	}
 	w.cn.Links["RU"] = to
@@ -305,7 +305,7 @@ func TestParallelAMessageThatHangsHoldsUpNoOther(t *testing.T) {
 			return to.Deliver(ctx, m)
 		}
 	})
-	ids := w.copies(w.cn, id, 3*flow.Parallel, func(int, *store.Message) {})
+	ids := w.copies(w.cn, id, 3*flow.InFlight, func(int, *store.Message) {})
 	running(t, w.cn, func() bool {
 		accepted := 0
 		for _, id := range append(ids, id) {
@@ -347,7 +347,7 @@ func TestWhatCannotEvenBeNotedIsPassedBy(t *testing.T) {
 	w := newWorld(t)
 	id := w.notice()
 	cn, log := logged(w.cn)
-	w.copies(cn, id, flow.Parallel, func(_ int, m *store.Message) { m.NextAttempt = m.NextAttempt.Add(-time.Hour) })
+	w.copies(cn, id, flow.InFlight, func(_ int, m *store.Message) { m.NextAttempt = m.NextAttempt.Add(-time.Hour) })
 	db, err := sql.Open("sqlite", w.files[cn.Store])
 	if err != nil {
 		t.Fatal(err)
@@ -363,7 +363,7 @@ func TestWhatCannotEvenBeNotedIsPassedBy(t *testing.T) {
 	if m := w.message(id); m.State != gateway.Accepted {
 		t.Errorf("the message behind them is %s: %s", m.State, m.LastError)
 	}
-	if n := len(log.of("level=ERROR")); n > 12*flow.Parallel {
+	if n := len(log.of("level=ERROR")); n > 12*flow.InFlight {
 		t.Errorf("%d lines in ten minutes", n)
 	}
 }

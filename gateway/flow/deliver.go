@@ -30,8 +30,6 @@ const (
 	MaxVerdictInterval = 5 * time.Minute
 	// AttemptTimeout bounds one attempt.
 	AttemptTimeout = 30 * time.Second
-	// Parallel is how many messages travel to one partner at once.
-	Parallel = 8
 	// DeliverTries is after how many attempts that failed for a reason of its own here a
 	// message is parked.
 	DeliverTries = 6
@@ -63,7 +61,7 @@ const deliveryFactor = 4
 // with this message alone is noted with it; the error concerns all of them, or says that
 // it could not be noted.
 func (g *Gateway) attempt(ctx context.Context, to gateway.Administration, t store.Turn) (err error) {
-	if g.Waits(to) {
+	if g.Pulls(to) {
 		return g.awaitFetch(ctx, t)
 	}
 	room, err := g.Budget.Deliveries.Await(ctx, string(to), deliveryFactor*int64(t.Size))
@@ -119,7 +117,7 @@ func (g *Gateway) tryDelivery(ctx context.Context, m store.Message) (err error) 
 	now := g.Now()
 	if now.After(m.ValidUntil) {
 		outcome := outcomeOf(m)
-		m.State, m.Reason, m.Parked = gateway.Dead, "expired: "+outcome, false
+		m.State, m.Reason, m.Parked = gateway.Dead, expiredAs(outcome), false
 		err := g.conclude(ctx, m, reported{}, false)
 		return g.tellOf(m, event.Event{Name: event.MessageExpired, Outcome: outcome}, err)
 	}
@@ -159,6 +157,7 @@ func (g *Gateway) handOver(ctx context.Context, m store.Message, sealed seal.Sea
 	defer cancel()
 	signed, failure := g.deliverTo(bounded, m.Recipient, sealed)
 	if failure != nil {
+		g.couriers[m.Recipient].heard(ctx, failure)
 		m.LastError = failure.Error()
 		outcome := Unknown
 		if errors.As(failure, new(*peer.NotSentError)) {
@@ -178,6 +177,7 @@ func (g *Gateway) handOver(ctx context.Context, m store.Message, sealed seal.Sea
 	}
 	at := g.Now()
 	receipt, failure := g.Trust.OpenReceipt(signed.Header, signed.Statement, signed.Signature, sealed.Header(), at)
+	g.couriers[m.Recipient].heard(ctx, failure)
 	if failure != nil {
 		m.LastError = "receipt: " + failure.Error()
 		err := g.conclude(ctx, m, reported{}, false)
@@ -560,7 +560,7 @@ func (g *Gateway) madeAgain(ctx context.Context, m store.Message) (*Output, *bud
 	if err != nil {
 		return nil, nil
 	}
-	messages = slices.DeleteFunc(messages, func(o store.Message) bool { return o.Version != m.Version || o.Kind != m.Kind })
+	messages = slots(slices.DeleteFunc(messages, func(o store.Message) bool { return o.Version != m.Version || o.Kind != m.Kind }), m.ID)
 	t, room, err := g.translateAgain(ctx, messages, "", func(size int) (*budget.Lease, error) { return g.ownRoom(ctx, size) })
 	if err != nil {
 		return nil, nil

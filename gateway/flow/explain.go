@@ -263,6 +263,7 @@ func (g *Gateway) became(ctx context.Context, s store.Submission) (messages []st
 
 // explain explains messages of one version of a whole, or one of them.
 func (g *Gateway) explain(ctx context.Context, c Caller, messages []store.Message, first string, one gateway.MessageID) (Explanation, error) {
+	messages = slots(messages, one)
 	t, room, err := g.translateAgain(ctx, messages, first, func(size int) (*budget.Lease, error) {
 		return g.room(ctx, c.URI, size)
 	})
@@ -298,6 +299,9 @@ func (g *Gateway) SentMessage(ctx context.Context, office string, id gateway.Sub
 	}
 	if len(messages) == 0 {
 		return store.Message{}, nil, none
+	}
+	if message == "" {
+		messages = slots(messages, "")
 	}
 	ids := make([]string, len(messages))
 	for i, m := range messages {
@@ -396,7 +400,23 @@ func (g *Gateway) explainReceived(ctx context.Context, c Caller, in store.Inboun
 // kind, from their stored sources, by the split that made them; the named submission is its
 // first part. It takes room for that, which the caller gives back when it needs the translation
 // no more.
-func (g *Gateway) translateAgain(ctx context.Context, messages []store.Message, first string, take func(size int) (*budget.Lease, error)) (_ *Translation, _ *budget.Lease, err error) {
+func (g *Gateway) translateAgain(ctx context.Context, messages []store.Message, first string, take func(size int) (*budget.Lease, error)) (*Translation, *budget.Lease, error) {
+	t, room, err := g.remake(ctx, messages, first, take)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, m := range messages {
+		if len(t.Outputs) != len(messages) || t.Outputs[i].Encoded.IsZero() || t.Outputs[i].Encoded.Digest() != m.PayloadDigest {
+			room.Release()
+			return nil, nil, gateway.Faults{fault(gateway.TraceDiffers, string(m.ID), m.PayloadDigest.String())}
+		}
+	}
+	return t, room, nil
+}
+
+// remake repeats the translation that made messages, with the routes and tables as they are now, whatever
+// comes of it.
+func (g *Gateway) remake(ctx context.Context, messages []store.Message, first string, take func(size int) (*budget.Lease, error)) (_ *Translation, _ *budget.Lease, err error) {
 	read, m := g.Store.Read(), messages[0]
 	rt, ok := g.Chain.Routes.Route(m.Route)
 	if !ok {
@@ -449,11 +469,6 @@ func (g *Gateway) translateAgain(ctx context.Context, messages []store.Message, 
 	t, err := g.translateSteps(ctx, plan, of, messages, steps, sources, first)
 	if err != nil {
 		return nil, nil, err
-	}
-	for i, m := range messages {
-		if len(t.Outputs) != len(messages) || t.Outputs[i].Encoded.IsZero() || t.Outputs[i].Encoded.Digest() != m.PayloadDigest {
-			return nil, nil, gateway.Faults{fault(gateway.TraceDiffers, string(m.ID), m.PayloadDigest.String())}
-		}
 	}
 	return t, room, nil
 }

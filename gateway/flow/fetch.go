@@ -45,7 +45,7 @@ func (g *Gateway) owners(c Caller) []gateway.Administration {
 	if len(c.Speaks) == 0 {
 		return []gateway.Administration{g.Own}
 	}
-	return slices.DeleteFunc(slices.Clone(c.Speaks), func(a gateway.Administration) bool { return !g.Waits(a) })
+	return slices.DeleteFunc(slices.Clone(c.Speaks), func(a gateway.Administration) bool { return !g.Pulls(a) })
 }
 
 // Subscribe begins a subscription at the beginning, or with what was received since an instant. The same

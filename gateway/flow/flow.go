@@ -34,7 +34,7 @@ type Link interface {
 	Attachment(ctx context.Context, id gateway.MessageID, digest gateway.Digest, offset int64) iter.Seq2[[]byte, error]
 }
 
-// Options make a Gateway. All are required but Agreements, Links, Caps, Fetching, Budget, Disk and Log.
+// Options make a Gateway. All are required but Agreements, Links, Fetches, Sources, Caps, Fetching, Drain, InFlight, Budget, Disk and Log.
 type Options struct {
 	Own        gateway.Administration
 	Chain      *Chain
@@ -48,6 +48,8 @@ type Options struct {
 	Sources    []Source                            // from whom is fetched what is for us
 	Caps       map[gateway.Administration]int      // whose messages may have more bytes than others
 	Fetching   map[gateway.Administration]Fetching // whose attachments are fetched
+	Drain      time.Duration                       // how long a stop waits for deliveries under way; by default DrainTime
+	InFlight   map[gateway.Administration]int      // how many messages travel to whom at once; by default InFlight
 	Budget     *budget.Process                     // what may be used at once; by default its Default
 	Disk       func() (used float64, err error)    // which part of the database's disk is in use; nil: nobody looks
 	Now        func() time.Time
@@ -85,7 +87,7 @@ func New(o Options) *Gateway {
 		g.couriers[a] = newCourier(g, a)
 		g.balancers[a] = &balancer{g: g, with: a, wake: make(chan struct{}, 1)}
 		g.fetchers[a] = &fetcher{g: g, from: a, wake: make(chan struct{}, 1)}
-		g.balancers[a].opened.Store(g.Waits(a)) // whom nobody calls cannot be asked
+		g.balancers[a].opened.Store(g.Pulls(a)) // whom nobody calls cannot be asked
 	}
 	return g
 }

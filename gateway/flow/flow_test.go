@@ -204,7 +204,7 @@ func (w *world) over(file string, own gateway.Administration, keys *seal.Keyring
 	}
 	return flow.New(flow.Options{
 		Own: own, Chain: loadSilent(w.t), Store: db, Keys: keys, Trust: trust, Tolerances: tolerances, Links: links,
-		Now: w.clock.Now, Jitter: func() float64 { return 0 }, Log: event.NewLog(slog.New(catalogued{w.t})),
+		Now: w.clock.Now, Jitter: func() float64 { return 0 }, Drain: 50 * time.Millisecond, Log: event.NewLog(slog.New(catalogued{w.t})),
 		NewID: func() string {
 			return fmt.Sprintf("000000ab-0000-4000-8000-%012d", w.ids.Add(1))
 		},

@@ -302,6 +302,9 @@ func (g *Gateway) judging(ctx context.Context) {
 	}
 }
 
+// judgeAtOnce is how many arrivals are judged again at once.
+const judgeAtOnce = 8
+
 // JudgeDue judges some of what is due to be judged now.
 func (g *Gateway) JudgeDue(ctx context.Context) error {
 	_, err := g.judgeDue(ctx)
@@ -311,7 +314,7 @@ func (g *Gateway) JudgeDue(ctx context.Context) error {
 func (g *Gateway) judgeDue(ctx context.Context) (int, error) {
 	// What callers are having judged is left to them, and hides nothing behind it.
 	busy, _ := g.desk.taken(store.ArrivalKey{})
-	due, err := g.Store.Unjudged(ctx, g.Now(), Parallel+busy)
+	due, err := g.Store.Unjudged(ctx, g.Now(), judgeAtOnce+busy)
 	if err != nil {
 		return 0, err
 	}
@@ -319,7 +322,7 @@ func (g *Gateway) judgeDue(ctx context.Context) (int, error) {
 		_, this := g.desk.taken(k)
 		return this
 	})
-	due = due[:min(len(due), Parallel)]
+	due = due[:min(len(due), judgeAtOnce)]
 	var wg sync.WaitGroup
 	for _, k := range due {
 		wg.Go(func() { _, _ = g.judgeAgain(ctx, k, g.judgeInbound) }) // what goes wrong is noted with the arrival

@@ -248,7 +248,7 @@ func TestASubmissionShowsThatItWaits(t *testing.T) {
 func TestParallelOneThatCannotBeJudgedKeepsNoOtherWaiting(t *testing.T) {
 	w := newWorld(t)
 	spoil(t, w.ru, reconcile.Vehicle, "蒙E12345")
-	for i := range 3 * flow.Parallel {
+	for i := range 3 * flow.InFlight {
 		id := fmt.Sprint("bad", i)
 		if _, err := w.ru.RecordArrival(t.Context(), russianPost, flow.Record{ID: id, Content: seen(id, "蒙E12345")}); codeOf(err) != gateway.JudgementPending {
 			t.Fatal(err)

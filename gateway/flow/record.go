@@ -142,6 +142,9 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 	if err := tx.PutSubmission(*s); err != nil {
 		return false, err
 	}
+	if err := g.holdAttachments(ctx, tx, *s); err != nil {
+		return false, err
+	}
 	if err := tx.PutJudgement(store.Judgement{
 		Office: s.Office, ID: s.ID, Digest: s.Digest, State: s.State, Caller: a.Caller, At: tx.Now(), Faults: s.Faults,
 	}); err != nil {

@@ -115,7 +115,7 @@ func refusedBy(m store.Message, at time.Time) bool {
 	switch m.State {
 	case gateway.Refused:
 		return !m.Answered.After(at)
-	case gateway.Dead:
+	case gateway.Dead, gateway.Settled:
 		return !m.ValidUntil.After(at)
 	}
 	m.Answers = slices.DeleteFunc(slices.Clone(m.Answers), func(a store.Answer) bool { return a.Received.After(at) })
@@ -133,6 +133,9 @@ func lineages(messages []store.Message) (all []*lineage) {
 			continue
 		}
 		l := of[m.Replaces]
+		if m.Repairs != "" {
+			l = of[m.Repairs]
+		}
 		if l == nil {
 			l = new(lineage)
 			all = append(all, l)

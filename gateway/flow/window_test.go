@@ -161,7 +161,7 @@ func TestParallelNothingIsLostOrDoubledInTheWindow(t *testing.T) {
 	for _, what := range r.wrong {
 		t.Error(what)
 	}
-	if r.most > flow.Parallel || r.most < 2 {
+	if r.most > flow.InFlight || r.most < 2 {
 		t.Errorf("%d travelled at once", r.most)
 	}
 	inbox, err := w.cn.Store.Read().Inbox(t.Context(), store.InboxFilter{Limit: 1000})

@@ -33,6 +33,14 @@ type Queue struct {
 	Oldest  time.Time
 }
 
+// Link is how messages go to one partner.
+type Link struct {
+	Partner  gateway.Administration
+	Closed   bool // its circuit breaker is: messages travel
+	Underway int
+	Window   int // messages that may travel at once
+}
+
 // Balance is how the balance with one partner stands.
 type Balance struct {
 	Partner     gateway.Administration
@@ -53,6 +61,7 @@ type Validity struct {
 type Sources struct {
 	Now        func() time.Time
 	Queues     func(context.Context) ([]Queue, error)
+	Links      func() []Link
 	Validities func() []Validity
 	Budget     func() []budget.Usage // what callers use at once
 	Balances   func(context.Context) ([]Balance, error)
@@ -138,6 +147,7 @@ var doors = []struct{ begins, door string }{
 	{"/exchange.v1.MovementService/", "movements"},
 	{"/exchange.v1.BalanceService/", "balances"},
 	{"/exchange.v1.AttachmentService/", "attachments"},
+	{"/exchange.v1.OutboxService/", "outbox"},
 	{"rest", "rest"},
 }
 
@@ -202,11 +212,14 @@ var (
 	opened   = describe("balance_open", "1 if messages go to the partner; 0 after a restore, before what both hold was compared.", "partner")
 	struck   = describe("balance_age_seconds", "Time since what both hold was last compared.", "partner")
 	differs  = describe("balance_differences", "Messages that the two gateways hold differently.", "partner", "code")
+	breaker  = describe("breaker_open", "1 if the circuit breaker of the link to a partner is open, or tries one message at a time; 0 if it is closed.", "partner")
+	flying   = describe("deliveries_underway", "Messages that travel to a partner now.", "partner")
+	window   = describe("deliveries_window", "Messages that may travel to it at once.", "partner")
 	turned   = describe("budget_refused_total", "Who found no room in it.", "budget")
 )
 
 func (a asked) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{waiting, depth, oldest, validity, used, limit, queued, turned, opened, struck, differs} {
+	for _, d := range []*prometheus.Desc{waiting, depth, oldest, validity, used, limit, queued, turned, opened, struck, differs, breaker, flying, window} {
 		out <- d
 	}
 }
@@ -261,6 +274,17 @@ func (a asked) Collect(out chan<- prometheus.Metric) {
 			for code, n := range b.Differences {
 				gauge(differs, float64(n), string(b.Partner), codeLabel(code))
 			}
+		}
+	}
+	if s.Links != nil {
+		for _, l := range s.Links() {
+			open := 1.0
+			if l.Closed {
+				open = 0
+			}
+			gauge(breaker, open, string(l.Partner))
+			gauge(flying, float64(l.Underway), string(l.Partner))
+			gauge(window, float64(l.Window), string(l.Partner))
 		}
 	}
 	if s.Validities != nil {

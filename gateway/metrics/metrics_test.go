@@ -40,6 +40,9 @@ func full() *Metrics {
 				{Partner: "RU", Route: "b", State: "sent", Count: 1, Oldest: now.Add(-time.Hour)},
 			}, nil
 		},
+		Links: func() []Link {
+			return []Link{{Partner: "RU", Underway: 1, Window: 8}, {Partner: "KZ", Closed: true, Underway: 3, Window: 16}}
+		},
 		Validities: func() []Validity { return []Validity{{"certificate", "own", now.Add(24 * time.Hour)}} },
 		Budget: func() []budget.Usage {
 			return []budget.Usage{{Name: "work", Used: 3, Limit: 400, Waiting: 2, Refused: 7}}
@@ -67,6 +70,10 @@ func TestFigures(t *testing.T) {
 		`gateway_queue_messages{partner="KZ"} 0`,
 		`gateway_queue_oldest_seconds{partner="RU"} 3600`,
 		`gateway_queue_oldest_seconds{partner="KZ"} 0`,
+		`gateway_breaker_open{partner="RU"} 1`,
+		`gateway_breaker_open{partner="KZ"} 0`,
+		`gateway_deliveries_underway{partner="KZ"} 3`,
+		`gateway_deliveries_window{partner="RU"} 8`,
 		`gateway_validity_remaining_seconds{kind="certificate",name="own"} 86400`,
 		`gateway_budget_used{budget="work"} 3`,
 		`gateway_budget_limit{budget="work"} 400`,
@@ -138,7 +145,7 @@ func TestNobodyChoosesALabel(t *testing.T) {
 func TestADoorIsItsService(t *testing.T) {
 	for e, want := range map[string]string{
 		"/exchange.v1.SubmissionService/Get": "submissions", "/exchange.v1.InboxService/List": "inbox",
-		"/exchange.v1.PeerService/Deliver": "peer", "/exchange.v1.MovementService/Find": "movements", "rest": "rest", "/grpc.x/Y": "other", "": "other",
+		"/exchange.v1.PeerService/Deliver": "peer", "/exchange.v1.MovementService/Find": "movements", "/exchange.v1.OutboxService/Try": "outbox", "rest": "rest", "/grpc.x/Y": "other", "": "other",
 	} {
 		if got := door(event.Event{Name: event.CallRefused, Method: e}); got != want {
 			t.Errorf("%q is at the door %s, want %s", e, got, want)

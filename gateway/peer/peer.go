@@ -69,6 +69,19 @@ func (e *answeredError) Redacted() string {
 	return text
 }
 
+// Refused reports whether an error is the partner's word on this one message: it has looked at
+// it and will not have it. The link is in order, and another message may go through.
+func Refused(err error) bool {
+	if errors.As(err, new(*NotSentError)) {
+		return false
+	}
+	switch status.Code(err) {
+	case codes.InvalidArgument, codes.NotFound, codes.AlreadyExists, codes.FailedPrecondition, codes.Aborted, codes.OutOfRange:
+		return true
+	}
+	return false
+}
+
 // plainCode reports whether what a partner gives for a code is one by its form.
 func plainCode(code string) bool {
 	return code != "" && len(code) <= 40 && strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == ""
@@ -150,6 +163,26 @@ func (l *Link) State() string {
 		return "failing"
 	}
 	return "idle"
+}
+
+// Redial connects anew now, whatever pause the connection has come to after failures, and returns when it
+// stands or the context ends. What is sent before then fails at once.
+func (l *Link) Redial(ctx context.Context) error {
+	l.conn.ResetConnectBackoff()
+	for {
+		state := l.conn.GetState()
+		switch state {
+		case connectivity.Ready:
+			return nil
+		case connectivity.Shutdown:
+			return errors.New("the link is closed")
+		case connectivity.Idle:
+			l.conn.Connect()
+		}
+		if !l.conn.WaitForStateChange(ctx, state) {
+			return ctx.Err()
+		}
+	}
 }
 
 // Close ends the link.

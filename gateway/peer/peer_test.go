@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"customs.example/gateway"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
 	"customs.example/gateway/event"
 )
@@ -103,6 +104,71 @@ func TestParallelABusyPartnerIsLeftAloneForAsLongAsItAsks(t *testing.T) {
 				t.Errorf("whether it is busy: %v", err)
 			case c.want > 0 && (busy.After != c.want || status.Code(busy.Cause) != c.code):
 				t.Errorf("it is left alone for %v, want %v: %v", busy.After, c.want, err)
+			}
+		})
+	}
+}
+
+// leaping is a partner's gateway that sends bytes of an attachment from places of its own choice.
+type leaping struct {
+	exchangev1.UnimplementedPeerServiceServer
+	offsets []uint64
+}
+
+func (l leaping) Attachment(_ *exchangev1.PeerAttachmentRequest, stream grpc.ServerStreamingServer[exchangev1.AttachmentPart]) error {
+	for _, offset := range l.offsets {
+		if err := stream.Send(&exchangev1.AttachmentPart{Offset: offset, Content: []byte("abc")}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TestParallelBytesFollowEachOther: what comes from another place than asked for, or leaves any out, ends with an error, and
+// nothing of it is taken; whoever has enough leaves.
+func TestParallelBytesFollowEachOther(t *testing.T) {
+	pki := newPKI(t)
+	for name, c := range map[string]struct {
+		offsets []uint64
+		most    int // parts that are taken
+		want    string
+		fails   bool
+	}{
+		"in order":        {[]uint64{5, 8}, 9, "abcabc", false},
+		"nothing":         {nil, 9, "", false},
+		"another place":   {[]uint64{0}, 9, "", true},
+		"beyond all":      {[]uint64{1 << 63}, 9, "", true},
+		"a gap":           {[]uint64{5, 9}, 9, "abc", true},
+		"the same again":  {[]uint64{5, 5}, 9, "abc", true},
+		"more than wants": {[]uint64{5, 8, 11}, 1, "abc", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			server := grpc.NewServer(grpc.Creds(ServerCredentials(pki.registry("cn", cnURI), pki.certificate("ru"))))
+			exchangev1.RegisterPeerServiceServer(server, leaping{offsets: c.offsets})
+			go server.Serve(l)
+			defer server.Stop()
+			link, err := NewLink(Partner{URI: ruURI, Address: l.Addr().String()}, pki.registry("ru", ruURI), pki.certificate("cn"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer link.Close()
+			var got []byte
+			n := 0
+			for part, partErr := range link.Attachment(t.Context(), "M", gateway.Digest{}, 5) {
+				if err = partErr; err != nil {
+					break
+				}
+				got = append(got, part...)
+				if n++; n == c.most {
+					break
+				}
+			}
+			if string(got) != c.want || (err != nil) != c.fails {
+				t.Errorf("%q, %v", got, err)
 			}
 		})
 	}

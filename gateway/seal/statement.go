@@ -89,9 +89,11 @@ type BalanceQuery struct {
 }
 
 // BalancePlace is behind a message in what a gateway states: first what it has received, by
-// when, then what it has sent and holds a receipt for, by when it verified the last.
+// when, then what it has sent and holds a receipt for, by when it verified the last, and at last what it has
+// sent and settled by hand, by when.
 type BalancePlace struct {
 	Sent      bool              `json:"sent"`
+	Settled   bool              `json:"settled,omitempty"`
 	At        time.Time         `json:"at,omitzero"`
 	MessageID gateway.MessageID `json:"messageId,omitempty"`
 }
@@ -101,6 +103,7 @@ type Balance struct {
 	Since   time.Time      `json:"since"`
 	Upto    time.Time      `json:"upto"`
 	Entries []BalanceEntry `json:"entries"`
+	Settled []SettledEntry `json:"settled,omitempty"`
 	Next    *BalancePlace  `json:"next,omitempty"` // where the next page begins; none: this is the last
 }
 
@@ -115,6 +118,14 @@ type BalanceEntry struct {
 	Kind       string            `json:"kind,omitempty"`
 	DocumentID string            `json:"documentId,omitempty"`
 	Batch      string            `json:"batch,omitempty"`
+}
+
+// SettledEntry is a message that was sent and never answered, and that two people have settled by hand: it
+// counts as nothing that was delivered, and is sent no more.
+type SettledEntry struct {
+	MessageID gateway.MessageID `json:"messageId"`
+	Payload   gateway.Digest    `json:"payload"`
+	At        time.Time         `json:"at"`
 }
 
 func (BalanceQuery) kind() string             { return KindBalanceQuery }
@@ -144,7 +155,7 @@ func (b Balance) flaw() gateway.Phrase {
 		return gateway.Say(gateway.WordFieldMissing, "since")
 	case b.Upto.IsZero():
 		return gateway.Say(gateway.WordFieldMissing, "upto")
-	case len(b.Entries) > MaxBalance:
+	case len(b.Entries)+len(b.Settled) > MaxBalance:
 		return gateway.Say(gateway.WordAtMost, strconv.Itoa(MaxBalance))
 	}
 	for _, e := range b.Entries {
@@ -156,6 +167,18 @@ func (b Balance) flaw() gateway.Phrase {
 		case e.Verdict.State() == "":
 			return gateway.Say(gateway.WordVerdictOneOf, "RCV, PRS, ERR")
 		case holdsNUL(e.MessageID), holdsNUL(e.Kind), holdsNUL(e.DocumentID), holdsNUL(e.Batch):
+			return gateway.Say(gateway.WordTextsNUL)
+		}
+	}
+	for _, e := range b.Settled {
+		switch {
+		case e.MessageID == "":
+			return gateway.Say(gateway.WordFieldMissing, "messageId")
+		case e.Payload.IsZero():
+			return gateway.Say(gateway.WordFieldMissing, "payload")
+		case e.At.IsZero():
+			return gateway.Say(gateway.WordFieldMissing, "at")
+		case holdsNUL(e.MessageID):
 			return gateway.Say(gateway.WordTextsNUL)
 		}
 	}

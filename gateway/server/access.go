@@ -52,10 +52,12 @@ var Roles = map[Role][]exchangev1.Right{
 		exchangev1.Right_APPROVE, exchangev1.Right_READ_SUBMISSIONS, exchangev1.Right_READ_MOVEMENTS, exchangev1.Right_READ_OVERRIDES,
 		exchangev1.Right_READ_COVERAGE,
 	},
-	Analyst:  {exchangev1.Right_READ_MAPPINGS, exchangev1.Right_READ_MESSAGES, exchangev1.Right_READ_COVERAGE},
-	Auditor:  {exchangev1.Right_READ_AUDIT},
-	Operator: {exchangev1.Right_WORK_QUEUES, exchangev1.Right_HAND_OVER_NUMBERS},
-	Partner:  {exchangev1.Right_DELIVER, exchangev1.Right_BALANCE, exchangev1.Right_FETCH}, // the last only where its record says so
+	Analyst: {exchangev1.Right_READ_MAPPINGS, exchangev1.Right_READ_MESSAGES, exchangev1.Right_READ_COVERAGE},
+	Auditor: {exchangev1.Right_READ_AUDIT},
+	Operator: {
+		exchangev1.Right_WORK_QUEUES, exchangev1.Right_HAND_OVER_NUMBERS, exchangev1.Right_REDRIVE, exchangev1.Right_SETTLE, exchangev1.Right_CONFIRM_SETTLEMENT,
+	},
+	Partner: {exchangev1.Right_DELIVER, exchangev1.Right_BALANCE, exchangev1.Right_FETCH}, // the last only where its record says so
 }
 
 // ofOffice are the rights that are held for an office.

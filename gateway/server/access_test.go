@@ -66,6 +66,7 @@ func TestEveryCallEveryRole(t *testing.T) {
 		Operator: {
 			"Parked", "Decode", "BalanceService/List", "BalanceService/Run", "BalanceService/Differences", "PartnerService/Card", "PartnerService/Check",
 			"PartnerService/List", "Queues", "HandOver", "NumberService/List", "Uses",
+			"Waits", "Try", "DeadLetters", "Redrive", "Repair", "Settle", "ConfirmSettlement",
 		},
 		Partner: {"Deliver", "PeerService/Balance", "PeerService/Attachment", "Introduce"},
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -111,11 +112,28 @@ var bytesWanted = regexp.MustCompile(`^bytes=([0-9]{1,18})-([0-9]{0,18})$`)
 // sendTimeout is how long one part may take to be sent.
 const sendTimeout = 2 * time.Minute
 
-// getBytes sends the bytes of an attachment that a partner's message names, as they are.
-func (s *Server) getBytes(w http.ResponseWriter, r *http.Request, conn *grpc.ClientConn) {
-	ask := &exchangev1.ReadAttachmentRequest{MessageId: r.PathValue("message_id"), Sha256: r.PathValue("sha256")}
+// parts are the bytes of an attachment as a call brings them, some after the other.
+type parts = grpc.ServerStreamingClient[exchangev1.AttachmentPart]
+
+// getReceived sends the bytes of an attachment that a partner's message names.
+func (s *Server) getReceived(w http.ResponseWriter, r *http.Request, conn *grpc.ClientConn) {
 	query, err := posting{query: []string{"sender"}}.parameters(r.URL.RawQuery)
-	ask.Sender = query.Get("sender")
+	s.getBytes(w, r, err, func(ctx context.Context, id, digest string, offset uint64) (parts, error) {
+		return exchangev1.NewAttachmentServiceClient(conn).Read(ctx, &exchangev1.ReadAttachmentRequest{MessageId: id, Sha256: digest, Sender: query.Get("sender"), Offset: offset})
+	})
+}
+
+// getDelivered sends a partner the bytes of an attachment that a message to it names.
+func (s *Server) getDelivered(w http.ResponseWriter, r *http.Request, conn *grpc.ClientConn) {
+	_, err := posting{}.parameters(r.URL.RawQuery)
+	s.getBytes(w, r, err, func(ctx context.Context, id, digest string, offset uint64) (parts, error) {
+		return exchangev1.NewPeerServiceClient(conn).Attachment(ctx, &exchangev1.PeerAttachmentRequest{MessageId: id, Sha256: digest, Offset: offset})
+	})
+}
+
+// getBytes sends the bytes of an attachment as they are, if nothing is wrong with the request.
+func (s *Server) getBytes(w http.ResponseWriter, r *http.Request, err error, ask func(ctx context.Context, id, digest string, offset uint64) (parts, error)) {
+	digest := r.PathValue("sha256")
 	var first, last int64 = 0, -1
 	ranged := r.Header.Get("Range") != ""
 	if ranged && err == nil {
@@ -135,15 +153,13 @@ func (s *Server) getBytes(w http.ResponseWriter, r *http.Request, conn *grpc.Cli
 		problem(w, status.New(codes.InvalidArgument, err.Error()))
 		return
 	}
-	ask.Offset = uint64(first)
-	passOn(r.Context())
-	stream, err := exchangev1.NewAttachmentServiceClient(conn).Read(passingOn(r), ask)
+	stream, err := ask(passingOn(r), r.PathValue("message_id"), digest, uint64(first))
 	if err != nil {
 		problem(w, status.Convert(err))
 		return
 	}
 	part, err := stream.Recv()
-	if errors.Is(err, io.EOF) {
+	if errors.Is(err, io.EOF) || status.Code(err) == codes.OutOfRange {
 		writeProblem(w, http.StatusRequestedRangeNotSatisfiable, "there is nothing behind the last byte", nil)
 		return
 	}
@@ -162,7 +178,7 @@ func (s *Server) getBytes(w http.ResponseWriter, r *http.Request, conn *grpc.Cli
 	h.Set("Content-Disposition", "attachment")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Accept-Ranges", "bytes")
-	h.Set("ETag", strconv.Quote(ask.Sha256))
+	h.Set("ETag", strconv.Quote(digest))
 	if ranged {
 		h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", first, last, size))
 		w.WriteHeader(http.StatusPartialContent)

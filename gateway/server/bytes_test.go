@@ -86,6 +86,16 @@ func TestParallelBytesByREST(t *testing.T) {
 	id, named := h.attached(own)
 	scan := "scan of " + id
 	path := "/v1/inbox/" + id + "/attachments/" + named.String()
+	sent := func(to gateway.Administration) string {
+		id, digest := h.named(to)
+		return "/v1/deliveries/" + id + "/attachments/" + digest.String()
+	}
+	toPartner, toOther := sent("RU"), sent("KZ")
+	over, gone := h.attached(own)
+	h.do(func(tx *store.Tx) error {
+		return tx.PutAttachmentUse(store.AttachmentUse{Door: store.DoorPeer, Party: "RU", Message: gateway.MessageID(over), Digest: gone, Until: tx.Now()})
+	})
+	erased := "/v1/inbox/" + over + "/attachments/" + gone.String()
 	for _, c := range []struct {
 		as, path, asked string
 		code            int
@@ -96,7 +106,7 @@ func TestParallelBytesByREST(t *testing.T) {
 		{"system", path, "bytes=5-7", http.StatusPartialContent, scan[5:8], fmt.Sprintf("bytes 5-7/%d", len(scan))},
 		{"system", path, "bytes=5-999999", http.StatusPartialContent, scan[5:], fmt.Sprintf("bytes 5-%d/%d", len(scan)-1, len(scan))},
 		{"system", path, fmt.Sprintf("bytes=%d-", len(scan)), http.StatusRequestedRangeNotSatisfiable, "", ""},
-		{"system", path, "bytes=999999-", http.StatusBadRequest, "", ""},
+		{"system", path, "bytes=999999-", http.StatusRequestedRangeNotSatisfiable, "", ""},
 		{"system", path, "bytes=7-5", http.StatusBadRequest, "", ""},
 		{"system", path, "bytes=-5", http.StatusBadRequest, "", ""},
 		{"system", path, "bytes=0-1,3-4", http.StatusBadRequest, "", ""},
@@ -104,6 +114,11 @@ func TestParallelBytesByREST(t *testing.T) {
 		{"system", path + "?sender=KZ", "", http.StatusNotFound, "", ""},
 		{"system", path + "?other=KZ", "", http.StatusBadRequest, "", ""},
 		{"system", "/v1/inbox/" + id + "/attachments/x", "", http.StatusNotFound, "", ""},
+		{"system", erased, "", http.StatusGone, "", ""},
+		{"partner", toPartner, "bytes=2-", http.StatusPartialContent, "an", "bytes 2-3/4"},
+		{"partner", toOther, "", http.StatusNotFound, "", ""},
+		{"partner", "/v1/deliveries/" + h.fresh() + "/attachments/" + named.String(), "", http.StatusNotFound, "", ""},
+		{"system", toPartner, "", http.StatusForbidden, "", ""},
 		{"post", path, "", http.StatusForbidden, "", ""},
 		{"partner", path, "", http.StatusForbidden, "", ""},
 	} {

@@ -302,6 +302,40 @@ func (h *house) attached(of object) (id string, digest gateway.Digest) {
 	return id, digest
 }
 
+// outgoing puts a message of ours on the record and returns its id; a foreign one is one that Russia has sent.
+func (h *house) outgoing(of object, state gateway.MessageState) string {
+	switch of {
+	case foreign:
+		return h.inbound(gateway.Accepted)
+	case unknown:
+		return h.fresh()
+	}
+	id := gateway.MessageID(h.fresh())
+	h.do(func(tx *store.Tx) error {
+		return tx.PutMessage(store.Message{
+			ID: id, Chain: id, Route: "cn-ru-pre-arrival-notice", Kind: "PreArrivalNotice", Recipient: "RU", State: state, Created: time.Now(),
+			NextAttempt: time.Now().Add(time.Hour), ValidUntil: time.Now().Add(time.Hour), Canonical: []byte("{}"), PayloadDigest: gateway.DigestOf([]byte(id)), Answers: []store.Answer{},
+		})
+	})
+	return string(id)
+}
+
+// named puts a message to an administration on the record that names an attachment; to none, none.
+func (h *house) named(to gateway.Administration) (id string, digest gateway.Digest) {
+	id, content := h.fresh(), []byte("scan")
+	digest = gateway.DigestOf(content)
+	if to == "" {
+		return id, digest
+	}
+	h.handedIn("0603", content)
+	h.do(func(tx *store.Tx) error {
+		m := store.Message{ID: gateway.MessageID(id), Recipient: to, Route: "cn-" + strings.ToLower(string(to)) + "-inspection", State: gateway.Accepted, Answers: []store.Answer{}}
+		u := store.AttachmentUse{Door: store.DoorSubmit, Party: "0603", Message: m.ID, Digest: digest, Kind: "SCAN", Until: time.Now().Add(time.Hour)}
+		return errors.Join(tx.PutMessage(m), tx.PutAttachmentUse(u))
+	})
+	return id, digest
+}
+
 // subscription puts a subscription of one's own administration, or of another, on the record and returns its
 // name; one that is nobody's is not there. Those before have ended: there is room for so many.
 func (h *house) subscription(of object) string {
@@ -555,16 +589,7 @@ var lines = map[string]line{
 		return &exchangev1.ReadAttachmentRequest{MessageId: id, Sha256: digest.String()}
 	}},
 	"PeerService/Attachment": {ask: func(h *house, of object) proto.Message {
-		id, content := h.fresh(), []byte("scan")
-		digest := gateway.DigestOf(content)
-		if to := (map[object]gateway.Administration{own: "RU", foreign: "KZ"})[of]; to != "" {
-			h.handedIn("0603", content)
-			h.do(func(tx *store.Tx) error {
-				m := store.Message{ID: gateway.MessageID(id), Recipient: to, Route: "cn-" + strings.ToLower(string(to)) + "-inspection", State: gateway.Accepted, Answers: []store.Answer{}}
-				u := store.AttachmentUse{Door: store.DoorSubmit, Party: "0603", Message: m.ID, Digest: digest, Kind: "SCAN", Until: time.Now().Add(time.Hour)}
-				return errors.Join(tx.PutMessage(m), tx.PutAttachmentUse(u))
-			})
-		}
+		id, digest := h.named(map[object]gateway.Administration{own: "RU", foreign: "KZ"}[of])
 		return &exchangev1.PeerAttachmentRequest{MessageId: id, Sha256: digest.String()}
 	}},
 	"NumberService/HandOver": {ask: func(h *house, of object) proto.Message {
@@ -688,6 +713,28 @@ var lines = map[string]line{
 	}, apart: "the question is the caller's own: what is wrong with it is told"},
 	"BalanceService/List": {ask: func(h *house, of object) proto.Message {
 		return &exchangev1.ListBalancesRequest{}
+	}},
+	"OutboxService/Waits": {ask: func(h *house, of object) proto.Message {
+		return &exchangev1.ListWaitsRequest{MessageId: h.outgoing(of, gateway.Queued)}
+	}},
+	"OutboxService/Try": {ask: func(h *house, of object) proto.Message {
+		return &exchangev1.TryRequest{MessageIds: []string{h.outgoing(of, gateway.Queued)}}
+	}, apart: "the operator is told which of several ids is not known: it is in the answer"},
+	"OutboxService/DeadLetters": {ask: func(h *house, of object) proto.Message {
+		h.outgoing(of, gateway.Dead)
+		return &exchangev1.ListDeadLettersRequest{PageSize: 1}
+	}},
+	"OutboxService/Redrive": {ask: func(h *house, of object) proto.Message {
+		return &exchangev1.RedriveRequest{MessageId: h.outgoing(of, gateway.Dead)}
+	}},
+	"OutboxService/Repair": {ask: func(h *house, of object) proto.Message {
+		return &exchangev1.RepairRequest{MessageId: h.outgoing(of, gateway.Accepted)}
+	}},
+	"OutboxService/Settle": {ask: func(h *house, of object) proto.Message {
+		return &exchangev1.SettleRequest{MessageId: h.outgoing(of, gateway.Dead), Reason: "told by telephone", EvidenceDigest: strings.Repeat("ab", 32)}
+	}},
+	"OutboxService/ConfirmSettlement": {ask: func(h *house, of object) proto.Message {
+		return &exchangev1.ConfirmSettlementRequest{MessageId: h.outgoing(of, gateway.Dead)}
 	}},
 	"BalanceService/Run": {ask: func(h *house, of object) proto.Message {
 		return &exchangev1.RunBalanceRequest{Partner: partners[of]}

@@ -89,13 +89,16 @@ func (s introductions) List(ctx context.Context, _ *exchangev1.ListPartnersReque
 			continue
 		}
 		p := &exchangev1.Partner{Uri: at.URI, Address: at.Address, Link: link.State(), Open: true}
-		if s.flow.Waits(a) {
+		if s.flow.Pulls(a) {
 			p.Link = "fetches" // nobody calls it
 		}
 		parties := []string{at.URI}
 		for _, of := range slices.Sorted(slices.Values(at.Administrations)) {
 			p.Administrations = append(p.Administrations, string(of))
 			parties = append(parties, string(of))
+			if d := s.delivering(of); d != nil {
+				p.Delivering = append(p.Delivering, d)
+			}
 			for _, w := range waiting {
 				if w.Recipient != of {
 					continue
@@ -135,8 +138,12 @@ func (s introductions) Queues(ctx context.Context, _ *exchangev1.ListQueuesReque
 	for _, w := range waiting {
 		out.Queues = append(out.Queues, &exchangev1.Queue{
 			Partner: string(w.Recipient), Route: w.Route, State: string(w.State), Messages: int32(w.Count), Oldest: stamp(w.Oldest),
-			Age: int64(max(s.flow.Now().Sub(w.Oldest), 0) / time.Second), Fetched: s.flow.Waits(w.Recipient),
+			Age: int64(max(s.flow.Now().Sub(w.Oldest), 0) / time.Second), Fetched: s.flow.Pulls(w.Recipient),
 		})
+		known := slices.ContainsFunc(out.Delivering, func(d *exchangev1.Delivering) bool { return d.Partner == string(w.Recipient) })
+		if d := s.delivering(w.Recipient); d != nil && !known {
+			out.Delivering = append(out.Delivering, d)
+		}
 	}
 	return out, nil
 }

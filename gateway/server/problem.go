@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	"customs.example/gateway"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
 )
 
@@ -42,12 +43,22 @@ func problem(w http.ResponseWriter, st *status.Status) {
 			}
 		}
 	}
-	code := runtime.HTTPStatusFromCode(st.Code())
+	code := httpStatus(st)
 	detail := st.Message()
 	if st.Code() == codes.Unimplemented && detail == "" {
 		detail = http.StatusText(code)
 	}
 	writeProblem(w, code, detail, faults)
+}
+
+// httpStatus is what a status is by REST.
+func httpStatus(st *status.Status) int {
+	for _, d := range st.Details() {
+		if f, ok := d.(*exchangev1.Fault); ok && f.Code == string(gateway.AttachmentGone) {
+			return http.StatusGone
+		}
+	}
+	return runtime.HTTPStatusFromCode(st.Code())
 }
 
 func writeProblem(w http.ResponseWriter, code int, detail string, faults []json.RawMessage) {
@@ -81,9 +92,10 @@ const (
 	fetchedContent = "/v1/subscriptions/{name}/messages/{message_id}"
 	openAPI        = "/v1/openapi.json"
 	// uploads is before the digest where the bytes of attachments are put as they are, and received where
-	// they are taken.
-	uploads  = "/v1/attachments/"
-	received = "/v1/inbox/{message_id}/attachments/{sha256}"
+	// they are taken: by the administration's system, and by a partner.
+	uploads   = "/v1/attachments/"
+	received  = "/v1/inbox/{message_id}/attachments/{sha256}"
+	delivered = deliveries + "/{message_id}/attachments/{sha256}"
 )
 
 // path is one that the door knows, with the verb that it takes.
@@ -104,7 +116,7 @@ func pattern(text string) *regexp.Regexp {
 var paths = sync.OnceValue(func() []path {
 	known := []path{
 		{http.MethodPost, regexp.MustCompile("^" + regexp.QuoteMeta(deliveries) + "$"), false}, {http.MethodGet, regexp.MustCompile("^" + regexp.QuoteMeta(openAPI) + "$"), false},
-		{http.MethodGet, pattern(received), true},
+		{http.MethodGet, pattern(received), true}, {http.MethodGet, pattern(delivered), true},
 		{http.MethodGet, pattern(fetchedContent), true},
 	}
 	services := exchangev1.File_exchange_v1_exchange_proto.Services()

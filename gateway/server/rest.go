@@ -70,7 +70,7 @@ func (s *Server) rest() (http.Handler, func(), error) {
 			return "accept-language", http.CanonicalHeaderKey(key) == "Accept-Language"
 		}))
 	for _, register := range []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error{
-		exchangev1.RegisterSubmissionServiceHandler, exchangev1.RegisterInboxServiceHandler, exchangev1.RegisterSubscriptionServiceHandler, exchangev1.RegisterMovementServiceHandler, exchangev1.RegisterReportServiceHandler, exchangev1.RegisterNumberServiceHandler, exchangev1.RegisterAttachmentServiceHandler,
+		exchangev1.RegisterSubmissionServiceHandler, exchangev1.RegisterInboxServiceHandler, exchangev1.RegisterSubscriptionServiceHandler, exchangev1.RegisterMovementServiceHandler, exchangev1.RegisterReportServiceHandler, exchangev1.RegisterNumberServiceHandler, exchangev1.RegisterAttachmentServiceHandler, exchangev1.RegisterOutboxServiceHandler,
 		exchangev1.RegisterBalanceServiceHandler, exchangev1.RegisterPartnerServiceHandler, exchangev1.RegisterMessageServiceHandler,
 		exchangev1.RegisterMappingServiceHandler, exchangev1.RegisterAuditServiceHandler,
 	} {
@@ -81,7 +81,8 @@ func (s *Server) rest() (http.Handler, func(), error) {
 	routes := http.NewServeMux()
 	routes.Handle("/", mux)
 	routes.HandleFunc("POST "+deliveries, func(w http.ResponseWriter, r *http.Request) { s.post(w, r, conn) })
-	routes.HandleFunc("GET "+received, func(w http.ResponseWriter, r *http.Request) { s.getBytes(w, r, conn) })
+	routes.HandleFunc("GET "+received, func(w http.ResponseWriter, r *http.Request) { s.getReceived(w, r, conn) })
+	routes.HandleFunc("GET "+delivered, func(w http.ResponseWriter, r *http.Request) { s.getDelivered(w, r, conn) })
 	routes.HandleFunc("GET "+fetchedContent, func(w http.ResponseWriter, r *http.Request) { s.content(w, r, conn) })
 	routes.HandleFunc("GET "+openAPI, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

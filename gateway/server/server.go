@@ -145,6 +145,7 @@ func (s *Server) services(more ...grpc.ServerOption) *grpc.Server {
 	exchangev1.RegisterMovementServiceServer(g, movements{Server: s})
 	exchangev1.RegisterReportServiceServer(g, reports{Server: s})
 	exchangev1.RegisterNumberServiceServer(g, numbers{Server: s})
+	exchangev1.RegisterOutboxServiceServer(g, outbox{Server: s})
 	exchangev1.RegisterBalanceServiceServer(g, balances{Server: s})
 	exchangev1.RegisterPartnerServiceServer(g, introductions{Server: s})
 	exchangev1.RegisterMessageServiceServer(g, messages{Server: s})

@@ -326,7 +326,8 @@ type whole struct {
 	answered []gateway.MessageID
 	// Of its messages and those of other versions: which takes the place of each.
 	replacedBy map[gateway.MessageID]gateway.MessageID
-	second     *whole // what it is to its second addressee; nil: it has none
+	repairedBy map[gateway.MessageID]gateway.MessageID // of those in whose place one was made anew
+	second     *whole                                  // what it is to its second addressee; nil: it has none
 }
 
 // changed reads the submissions of offices that changed after a commit.
@@ -368,11 +369,14 @@ func (s *Server) wholeOfOne(ctx context.Context, sub store.Submission) (w whole,
 	if err != nil {
 		return w, err
 	}
-	w.replacedBy = make(map[gateway.MessageID]gateway.MessageID)
+	w.replacedBy, w.repairedBy = make(map[gateway.MessageID]gateway.MessageID), make(map[gateway.MessageID]gateway.MessageID)
 	announcing := 0
 	for _, m := range all {
 		if m.Replaces != "" {
 			w.replacedBy[m.Replaces] = m.ID
+		}
+		if m.Repairs != "" {
+			w.repairedBy[m.Repairs] = m.ID
 		}
 		if m.Version == sub.Version {
 			w.messages = append(w.messages, m)
@@ -385,10 +389,16 @@ func (s *Server) wholeOfOne(ctx context.Context, sub store.Submission) (w whole,
 		}
 		w.parts = slices.DeleteFunc(w.parts, func(p store.Submission) bool { return p.Version == 0 || p.Version > sub.Version })
 	}
-	if announcing > 1 && announcing == len(w.messages) {
-		w.answer, w.answered, err = s.flow.OneAnswer(ctx, w.messages)
+	standing := w.standing()
+	if announcing -= len(w.messages) - len(standing); announcing > 1 && announcing == len(standing) {
+		w.answer, w.answered, err = s.flow.OneAnswer(ctx, standing)
 	}
 	return w, err
+}
+
+// standing are the messages in whose place none was made anew.
+func (w whole) standing() []store.Message {
+	return slices.DeleteFunc(slices.Clone(w.messages), func(m store.Message) bool { return w.repairedBy[m.ID] != "" })
 }
 
 func b2i(b bool) int {
@@ -422,14 +432,16 @@ func (s *Server) show(ctx context.Context, w whole) *exchangev1.Submission {
 	}
 	for _, m := range w.messages {
 		shown := presentMessage(m, w.parts, language(ctx))
-		shown.ReplacedBy = string(w.replacedBy[m.ID])
+		shown.ReplacedBy, shown.RepairedBy = string(w.replacedBy[m.ID]), string(w.repairedBy[m.ID])
 		s.waitsForBalance(ctx, m, shown)
 		for _, a := range m.Answers {
 			shown.Answers = append(shown.Answers, s.presentAnswer(ctx, a))
 		}
 		out.Messages = append(out.Messages, shown)
 	}
-	out.Message = out.Messages[leastAdvanced(w.messages)]
+	standing := w.standing()
+	least := standing[leastAdvanced(standing)].ID
+	out.Message = out.Messages[slices.IndexFunc(w.messages, func(m store.Message) bool { return m.ID == least })]
 	if w.answer != nil {
 		out.Answer = s.presentAnswer(ctx, *w.answer)
 	}
@@ -469,7 +481,7 @@ func presentMessage(m store.Message, parts []store.Submission, lang string) *exc
 		Waiting: gateway.Retold(flow.WhyWaits(m), lang), Created: stamp(m.Created), ExpectedArrival: stamp(m.ExpectedArrival), LateBy: int64(m.LateBy / time.Second),
 		Attempts: int32(m.Attempts), PayloadDigest: m.PayloadDigest.String(), CanonicalDigest: m.CanonicalDigest.String(),
 		Mapping: m.Mapping, DocumentId: m.DocumentID, Split: m.Split, Withdrawal: string(m.Withdrawal),
-		Version: int32(m.Version), Replaces: string(m.Replaces),
+		Version: int32(m.Version), Replaces: string(m.Replaces), Repairs: string(m.Repairs),
 	}
 	if m.Split != "" {
 		out.Part = int32(m.Part)

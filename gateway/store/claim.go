@@ -53,6 +53,20 @@ const (
     ORDER BY f.next_attempt, f.sequence, f.id_key LIMIT $4 FOR UPDATE OF f SKIP LOCKED)
 UPDATE delivery AS d SET owner = $1, token = d.token + 1 FROM free WHERE d.id_key = free.id_key`
 
+	// Of what is needed from an instant on, and of that whose validity is over.
+	claimNearest = `WITH free AS MATERIALIZED (SELECT f.id_key FROM delivery AS f
+    WHERE f.id_key IN (SELECT n.id_key FROM delivery AS n WHERE n.recipient = $2 AND n.state IN ('queued', 'sent', 'received')
+            AND n.needed >= $5 ORDER BY n.needed, n.id_key LIMIT $6)
+        AND f.owner = '' AND f.next_attempt <= $3
+        AND NOT EXISTS (SELECT 1 FROM delivery AS older WHERE older.chain = f.chain AND older.state IN ('queued', 'sent', 'received')
+            AND (older.sequence, older.id_key) < (f.sequence, f.id_key))
+    ORDER BY f.needed, f.id_key LIMIT $4 FOR UPDATE OF f SKIP LOCKED)
+UPDATE delivery AS d SET owner = $1, token = d.token + 1 FROM free WHERE d.id_key = free.id_key`
+	claimLapsed = `WITH free AS MATERIALIZED (SELECT f.id_key FROM delivery AS f
+    WHERE f.recipient = $2 AND f.state IN ('queued', 'sent', 'received') AND f.valid_until < $3 AND f.owner = ''
+    ORDER BY f.valid_until, f.id_key LIMIT $4 FOR UPDATE OF f SKIP LOCKED)
+UPDATE delivery AS d SET owner = $1, token = d.token + 1 FROM free WHERE d.id_key = free.id_key`
+
 	claimArrivals = `WITH free AS MATERIALIZED (SELECT f.door, f.party, f.id_key FROM judging AS f
     WHERE f.owner = '' AND NOT f.judged AND NOT f.parked AND f.next_try <= $2
     ORDER BY f.next_try, f.commit_no LIMIT $3 FOR UPDATE OF f SKIP LOCKED)
@@ -213,6 +227,31 @@ func (s *Store) Turns(ctx context.Context, to gateway.Administration, at time.Ti
 		return turns, err
 	}
 	return s.Read().turns(ctx, to, limit)
+}
+
+// nearestLooked is how many of the messages that are needed first are looked at for those that are due.
+const nearestLooked = 500
+
+// Nearest names, of the messages that Turns names, those that their addressee needs from an instant on,
+// what it needs first before all others: of the first so many that wait.
+func (s *Store) Nearest(ctx context.Context, to gateway.Administration, needed, at time.Time, limit int) ([]Turn, error) {
+	if s.claims != nil {
+		if _, err := s.claim(ctx, claimNearest, s.owner, string(to), formatTime(at), limit, formatTime(needed), nearestLooked); err != nil {
+			return nil, err
+		}
+	}
+	return s.Read().nearest(ctx, to, needed, at, limit)
+}
+
+// Lapsed names messages whose validity ended before an instant without a verdict, and that are this
+// process's to end, whatever of their chain comes first.
+func (s *Store) Lapsed(ctx context.Context, to gateway.Administration, at time.Time, limit int) ([]Turn, error) {
+	if s.claims != nil {
+		if _, err := s.claim(ctx, claimLapsed, s.owner, string(to), formatTime(at), limit); err != nil {
+			return nil, err
+		}
+	}
+	return s.Read().lapsed(ctx, to, at, limit)
 }
 
 // Unjudged names arrivals that are this process's to judge now, those that have waited

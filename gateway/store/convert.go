@@ -165,12 +165,12 @@ func toMessage(m rows.Message, d rows.Delivery, payload, canonical, receipt []by
 		ID: gateway.MessageID(m.ID), Route: m.Route, Kind: m.Kind, Recipient: gateway.Administration(d.Recipient),
 		Sequence: gateway.Commit(d.Sequence), Conversation: m.Conversation, Chain: gateway.MessageID(d.Chain), DocumentID: m.DocumentID,
 		State: gateway.MessageState(d.State), Reason: d.Reason, Created: r.time(m.Created), ExpectedArrival: r.time(m.ExpectedArrival),
-		LateBy: time.Duration(m.LateBy), ValidUntil: r.time(m.ValidUntil), Header: m.Header, Signature: m.Signature,
+		LateBy: time.Duration(m.LateBy), ValidUntil: r.time(d.ValidUntil), Header: m.Header, Signature: m.Signature,
 		Payload: payload, PayloadDigest: r.digest(m.PayloadDigest), Canonical: canonical, CanonicalDigest: r.digest(m.CanonicalDigest),
 		Mapping: m.Mapping, MappingDigest: r.digest(m.MappingDigest), SchemaDigest: r.digest(m.SchemaDigest),
 		Attempts: int(d.Attempts), Tries: int(d.Tries), Troubles: int(d.Troubles), Parked: d.Parked, NextAttempt: r.time(d.NextAttempt), LastError: d.LastError, Receipt: r.statement(receipt), Answered: r.time(d.Answered),
 		Withdrawal: gateway.Withdrawal(d.Withdrawal), Whole: gateway.MessageID(m.Whole), Part: int(m.Part), Split: m.Split,
-		Version: int(m.Version), Replaces: gateway.MessageID(m.Replaces),
+		Version: int(m.Version), Replaces: gateway.MessageID(m.Replaces), Repairs: gateway.MessageID(m.Repairs),
 		Claim: Claim{d.Owner, d.Token}, Commit: gateway.Commit(d.CommitNo),
 	}
 	r.json([]byte(d.Answers), &out.Answers)

@@ -48,6 +48,7 @@ var recorded = []table{
 	{"message", []string{"id_key"}},
 	{"delivery", []string{"id_key"}},
 	{"receipt", []string{"id_key", "number"}},
+	{"settlement", []string{"id_key"}},
 	{"announced", []string{"route", "subject"}},
 	{"inbox", []string{"sender", "id_key"}},
 	{"subscription", []string{"owner", "name"}},

@@ -11,8 +11,10 @@ import (
 	"io/fs"
 	"net"
 	"net/url"
+	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -292,15 +294,30 @@ func version(ctx context.Context, db rows.DBTX) (v int64, err error) {
 	return v, err
 }
 
-var errNoTables = errors.New("no migrations")
+// versions are the numbers that the names of the migrations begin with, in order.
+func (e engine) versions() (all []int64, err error) {
+	files, err := fs.Glob(migrations, e.tables+"/*.sql")
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range files {
+		number, _, _ := strings.Cut(path.Base(name), "_")
+		n, err := strconv.ParseInt(number, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("migration %s: %w", name, err)
+		}
+		all = append(all, n)
+	}
+	return all, nil
+}
 
 // last is the version that this gateway's tables have.
 func (e engine) last() (int64, error) {
-	files, err := fs.Glob(migrations, e.tables+"/*.sql")
-	if err != nil || len(files) == 0 {
-		return 0, errors.Join(err, errNoTables)
+	all, err := e.versions()
+	if err != nil || len(all) == 0 {
+		return 0, err
 	}
-	return goose.NumericComponent(files[len(files)-1]) // in the order of their numbers
+	return all[len(all)-1], nil
 }
 
 // sameVersion refuses tables of another version.

@@ -17,7 +17,7 @@ func statements(t *testing.T, engine string) map[string]string {
 	out := map[string]string{"SeekByCommit": seekByCommit(terms), "SeekByLast": seekByLast(terms), "SeekMovements": movementsIn}
 	if engine == "PostgreSQL" {
 		maps.Copy(out, map[string]string{
-			"ClaimMessages": claimMessages, "ClaimArrivals": claimArrivals, "ClaimArrival": claimArrival, "RescueMessages": rescueMessages, "RescueArrivals": rescueArrivals,
+			"ClaimMessages": claimMessages, "ClaimNearest": claimNearest, "ClaimLapsed": claimLapsed, "ClaimArrivals": claimArrivals, "ClaimArrival": claimArrival, "RescueMessages": rescueMessages, "RescueArrivals": rescueArrivals,
 			"ClaimAttachments": claimAttachments, "RescueAttachments": rescueAttachments,
 			"BeginLease": beginLease, "RenewLease": renewLease, "EndLease": endLease, "DropLeases": dropLeases, "Leases": leases,
 		})
@@ -73,7 +73,7 @@ func TestPlans(t *testing.T) {
 
 // few are read whole: all that waits for a verdict, which is counted, of which the index
 // holds nothing else; and the leases, one for each process that is alive.
-var few = []string{"SCAN d USING INDEX delivery_chain", "Seq Scan on lease", "->  Seq Scan on lease", "->  Seq Scan on lease s"}
+var few = []string{"SCAN d USING INDEX delivery_valid", "Seq Scan on lease", "->  Seq Scan on lease", "->  Seq Scan on lease s"}
 
 var (
 	// walk names one walk of a statement of many.

@@ -232,29 +232,29 @@ WHERE s.office = sqlc.arg(office) AND s.second_key = '' AND s.batch_key = sqlc.a
 ORDER BY s.commit_no DESC, s.id LIMIT sqlc.arg(most);
 
 -- name: PutMessage :exec
-INSERT INTO message (id_key, id, route, kind, conversation, document_id, document_key, created, expected_arrival, late_by, valid_until,
+INSERT INTO message (id_key, id, route, kind, conversation, document_id, document_key, created, expected_arrival, late_by,
     header, signature, payload, payload_size, payload_digest, canonical, canonical_digest, mapping, mapping_digest, schema_digest,
-    whole, whole_key, part, split, version, replaces)
+    whole, whole_key, part, split, version, replaces, repairs)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)
 ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, route = excluded.route, kind = excluded.kind, conversation = excluded.conversation,
     document_id = excluded.document_id, document_key = excluded.document_key, created = excluded.created,
-    expected_arrival = excluded.expected_arrival, late_by = excluded.late_by, valid_until = excluded.valid_until,
+    expected_arrival = excluded.expected_arrival, late_by = excluded.late_by,
     header = excluded.header, signature = excluded.signature, payload = excluded.payload, payload_size = excluded.payload_size, payload_digest = excluded.payload_digest,
     canonical = excluded.canonical, canonical_digest = excluded.canonical_digest, mapping = excluded.mapping,
     mapping_digest = excluded.mapping_digest, schema_digest = excluded.schema_digest, whole = excluded.whole,
     whole_key = excluded.whole_key, part = excluded.part, split = excluded.split,
-    version = excluded.version, replaces = excluded.replaces;
+    version = excluded.version, replaces = excluded.replaces, repairs = excluded.repairs;
 
 -- name: PutDelivery :exec
 INSERT INTO delivery (id_key, recipient, chain, sequence, state, reason, attempts, tries, troubles, parked, next_attempt,
-    last_error, answers, answered, withdrawal, arrival, owner, token, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+    last_error, answers, answered, withdrawal, arrival, owner, token, valid_until, needed, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
 ON CONFLICT (id_key) DO UPDATE SET recipient = excluded.recipient, chain = excluded.chain, sequence = excluded.sequence,
     state = excluded.state, reason = excluded.reason, attempts = excluded.attempts, tries = excluded.tries, troubles = excluded.troubles,
     parked = excluded.parked, next_attempt = excluded.next_attempt,
     last_error = excluded.last_error, answers = excluded.answers, answered = excluded.answered,
     withdrawal = excluded.withdrawal, arrival = excluded.arrival, owner = excluded.owner,
-    token = excluded.token, commit_no = excluded.commit_no;
+    token = excluded.token, valid_until = excluded.valid_until, needed = excluded.needed, commit_no = excluded.commit_no;
 
 -- name: SetDelivery :execrows
 -- Only as long as nobody else has taken it.
@@ -296,7 +296,7 @@ WHERE m.id_key = $1;
 -- name: Messages :many
 SELECT sqlc.embed(m), sqlc.embed(d), r.statement AS receipt FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 LEFT JOIN receipt AS r ON r.id_key = m.id_key AND r.number = (SELECT l.number FROM receipt AS l WHERE l.id_key = m.id_key ORDER BY l.verdict = 'RCV', l.number LIMIT 1)
-WHERE m.whole_key = $1 ORDER BY m.version, m.part, m.id_key;
+WHERE m.whole_key = $1 ORDER BY m.version, m.part, m.created, m.id_key;
 
 -- name: MessageByDocument :one
 -- The last one, where a document was taken back and sent anew.
@@ -321,6 +321,82 @@ ORDER BY d.next_attempt, d.sequence, d.id_key LIMIT $3;
 SELECT sqlc.embed(m), sqlc.embed(d) FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
 WHERE d.recipient = sqlc.arg(recipient) AND d.recipient <> '' AND d.state IN ('queued', 'sent', 'received') AND d.sequence >= sqlc.arg(least) AND d.sequence <= sqlc.arg(upto)
 ORDER BY d.sequence, d.id_key LIMIT sqlc.arg(most);
+-- name: NearestTurns :many
+-- Of what is needed from an instant on, as much as is looked at, what is due: what is needed first goes first.
+SELECT m.id, d.next_attempt, m.payload_size, d.owner, d.token
+FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+WHERE d.id_key IN (SELECT n.id_key FROM delivery AS n WHERE n.recipient = sqlc.arg(recipient) AND n.state IN ('queued', 'sent', 'received')
+        AND n.needed >= sqlc.arg(needed) ORDER BY n.needed, n.id_key LIMIT sqlc.arg(looked))
+    AND d.owner = sqlc.arg(owner) AND d.next_attempt <= sqlc.arg(due)
+    AND NOT EXISTS (SELECT 1 FROM delivery AS older WHERE older.chain = d.chain AND older.state IN ('queued', 'sent', 'received')
+        AND (older.sequence, older.id_key) < (d.sequence, d.id_key))
+ORDER BY d.needed, d.id_key LIMIT sqlc.arg(most);
+
+-- name: LapsedTurns :many
+-- Those whose validity is over.
+SELECT m.id, d.next_attempt, m.payload_size, d.owner, d.token
+FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+WHERE d.recipient = sqlc.arg(recipient) AND d.state IN ('queued', 'sent', 'received') AND d.valid_until < sqlc.arg(past) AND d.owner = sqlc.arg(owner)
+ORDER BY d.valid_until, d.id_key LIMIT sqlc.arg(most);
+
+-- name: WaitingMessages :many
+SELECT sqlc.embed(m), sqlc.embed(d) FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+WHERE d.recipient = sqlc.arg(recipient) AND d.state IN ('queued', 'sent', 'received') AND (d.needed, d.id_key) > (sqlc.arg(needed), sqlc.arg(id_key))
+ORDER BY d.needed, d.id_key LIMIT sqlc.arg(most);
+
+-- name: ChainHead :one
+-- The oldest of a chain that waits still.
+SELECT m.id FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+WHERE d.chain = $1 AND d.state IN ('queued', 'sent', 'received')
+ORDER BY d.sequence, d.id_key LIMIT 1;
+
+-- name: HastenMessage :execrows
+UPDATE delivery SET next_attempt = sqlc.arg(next_attempt), commit_no = sqlc.arg(commit_no)
+WHERE id_key = sqlc.arg(id_key) AND state IN ('queued', 'sent', 'received') AND NOT parked AND next_attempt > sqlc.arg(next_attempt);
+
+-- name: HastenMessages :execrows
+UPDATE delivery SET next_attempt = sqlc.arg(next_attempt), commit_no = sqlc.arg(commit_no)
+WHERE id_key IN (SELECT d.id_key FROM delivery AS d WHERE d.recipient = sqlc.arg(recipient) AND d.state IN ('queued', 'sent', 'received')
+    AND NOT d.parked AND d.next_attempt > sqlc.arg(next_attempt) ORDER BY d.needed, d.id_key LIMIT sqlc.arg(most));
+
+-- name: DeadLetters :many
+SELECT sqlc.embed(m), sqlc.embed(d) FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+WHERE d.state = 'dead' AND d.commit_no >= sqlc.arg(least) AND d.commit_no <= sqlc.arg(upto)
+ORDER BY d.commit_no DESC, d.id_key DESC LIMIT sqlc.arg(most);
+
+-- name: Redrive :execrows
+-- Whoever thinks that it is its own finds that it is not.
+UPDATE delivery SET state = sqlc.arg(state), reason = '', valid_until = sqlc.arg(valid_until), next_attempt = sqlc.arg(next_attempt), tries = 0, troubles = 0,
+    parked = FALSE, owner = '', token = token + 1, commit_no = sqlc.arg(commit_no)
+WHERE id_key = sqlc.arg(id_key) AND state = 'dead';
+
+-- name: SettleMessage :execrows
+UPDATE delivery SET state = 'settled', reason = $1, owner = '', token = token + 1, commit_no = $2 WHERE id_key = $3 AND state = 'dead';
+
+-- name: RepairOf :many
+-- What was made anew in the place of a message, the last first.
+SELECT sqlc.embed(m), sqlc.embed(d) FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
+WHERE m.repairs = $1 AND m.repairs <> '' ORDER BY d.sequence DESC, d.id_key LIMIT $2;
+
+-- name: PutSettlement :exec
+INSERT INTO settlement (id_key, recipient, reason, evidence, proposed, proposed_by, confirmed, confirmed_by, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+ON CONFLICT (id_key) DO UPDATE SET reason = excluded.reason, evidence = excluded.evidence, proposed = excluded.proposed,
+    proposed_by = excluded.proposed_by, confirmed = excluded.confirmed, confirmed_by = excluded.confirmed_by, commit_no = excluded.commit_no;
+
+-- name: Settlement :one
+SELECT * FROM settlement WHERE id_key = $1;
+
+-- name: DropSettlement :exec
+-- What nobody has confirmed.
+DELETE FROM settlement WHERE id_key = $1 AND confirmed = '';
+
+-- name: SettledWith :many
+-- What was settled of messages to a partner, by when.
+SELECT m.id, m.payload_digest, s.confirmed
+FROM settlement AS s JOIN message AS m ON m.id_key = s.id_key
+WHERE s.recipient = sqlc.arg(recipient) AND s.confirmed <> '' AND (s.confirmed, s.id_key) > (sqlc.arg(after), sqlc.arg(after_key)) AND s.confirmed < sqlc.arg(upto)
+ORDER BY s.confirmed, s.id_key LIMIT sqlc.arg(most);
 
 -- name: ParkedMessages :many
 SELECT sqlc.embed(m), sqlc.embed(d), r.statement AS receipt FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key

@@ -232,11 +232,33 @@ type Message struct {
 	Part            int                // which of them it is, from 1
 	Version         int                // of the whole, that it belongs to: from 1
 	Replaces        gateway.MessageID  // the message whose place it takes
+	Repairs         gateway.MessageID  // the message that was never handed over in whose place it was made anew
 	Split           string             // id of the split that made them several; empty if it is the only one
 	Claim           Claim              // whose it is to deliver it
 	Withdrawal      gateway.Withdrawal // how the cancellation of what was handed over stands
 	Arrival         *ToldArrival       // what the partner has told of the last arrival of what it announces
 	Commit          gateway.Commit
+}
+
+// needed is when the addressee needs it: when what it announces is expected to arrive, or else at once.
+func (m Message) needed() time.Time {
+	if m.ExpectedArrival.IsZero() {
+		return m.Created
+	}
+	return m.ExpectedArrival
+}
+
+// Settlement is what two people say of a message that ended without the partner's verdict.
+type Settlement struct {
+	ID          gateway.MessageID
+	Recipient   gateway.Administration
+	Reason      string
+	Evidence    gateway.Digest // of what shows it, which is kept elsewhere
+	Proposed    time.Time
+	ProposedBy  string
+	Confirmed   time.Time // zero: nobody has yet
+	ConfirmedBy string
+	Commit      gateway.Commit
 }
 
 // ToldArrival is what a partner has told of an arrival: when and where it was, how it compares, and

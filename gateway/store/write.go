@@ -288,16 +288,17 @@ func (t *Tx) PutMessage(m Message) error {
 	return put("message", t.q.PutMessage(within, rows.PutMessageParams{
 		IDKey: key, ID: string(m.ID), Route: m.Route, Kind: m.Kind, Conversation: m.Conversation,
 		DocumentID: m.DocumentID, DocumentKey: gateway.FoldID(m.DocumentID), Created: formatTime(m.Created),
-		ExpectedArrival: formatTime(m.ExpectedArrival), LateBy: int64(m.LateBy), ValidUntil: formatTime(m.ValidUntil),
+		ExpectedArrival: formatTime(m.ExpectedArrival), LateBy: int64(m.LateBy),
 		Header: m.Header, Signature: m.Signature, Payload: payload, PayloadSize: int64(len(m.Payload)), PayloadDigest: toDigest(m.PayloadDigest),
 		Canonical: canonical, CanonicalDigest: toDigest(m.CanonicalDigest), Mapping: m.Mapping, MappingDigest: toDigest(m.MappingDigest),
 		SchemaDigest: toDigest(m.SchemaDigest), Whole: string(m.Whole), WholeKey: gateway.FoldID(string(m.Whole)), Part: int64(m.Part), Split: m.Split,
-		Version: int64(m.Version), Replaces: string(m.Replaces),
+		Version: int64(m.Version), Replaces: string(m.Replaces), Repairs: string(m.Repairs),
 	}), t.q.PutDelivery(within, rows.PutDeliveryParams{
 		IDKey: key, Recipient: string(m.Recipient), Chain: string(m.Chain), Sequence: int64(m.Sequence), State: string(m.State),
 		Reason: m.Reason, Attempts: int64(m.Attempts), Tries: int64(m.Tries), Troubles: int64(m.Troubles), Parked: m.Parked,
 		NextAttempt: formatTime(m.NextAttempt), LastError: m.LastError,
-		Answers: answers, Withdrawal: string(m.Withdrawal), Arrival: told, Answered: formatTime(m.Answered), Owner: m.Claim.Owner, Token: m.Claim.Token, CommitNo: int64(t.Commit),
+		Answers: answers, Withdrawal: string(m.Withdrawal), Arrival: told, Answered: formatTime(m.Answered), Owner: m.Claim.Owner, Token: m.Claim.Token,
+		ValidUntil: formatTime(m.ValidUntil), Needed: formatTime(m.needed()), CommitNo: int64(t.Commit),
 	}), t.touch(m.Whole))
 }
 

@@ -99,6 +99,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.balanceStmt, err = db.PrepareContext(ctx, balance); err != nil {
 		return nil, fmt.Errorf("error preparing query Balance: %w", err)
 	}
+	if q.chainHeadStmt, err = db.PrepareContext(ctx, chainHead); err != nil {
+		return nil, fmt.Errorf("error preparing query ChainHead: %w", err)
+	}
 	if q.copiedStmt, err = db.PrepareContext(ctx, copied); err != nil {
 		return nil, fmt.Errorf("error preparing query Copied: %w", err)
 	}
@@ -114,6 +117,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.crossingsBetweenStmt, err = db.PrepareContext(ctx, crossingsBetween); err != nil {
 		return nil, fmt.Errorf("error preparing query CrossingsBetween: %w", err)
 	}
+	if q.deadLettersStmt, err = db.PrepareContext(ctx, deadLetters); err != nil {
+		return nil, fmt.Errorf("error preparing query DeadLetters: %w", err)
+	}
 	if q.deliveryStateStmt, err = db.PrepareContext(ctx, deliveryState); err != nil {
 		return nil, fmt.Errorf("error preparing query DeliveryState: %w", err)
 	}
@@ -125,6 +131,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.dropAttachmentChunksStmt, err = db.PrepareContext(ctx, dropAttachmentChunks); err != nil {
 		return nil, fmt.Errorf("error preparing query DropAttachmentChunks: %w", err)
+	}
+	if q.dropSettlementStmt, err = db.PrepareContext(ctx, dropSettlement); err != nil {
+		return nil, fmt.Errorf("error preparing query DropSettlement: %w", err)
 	}
 	if q.earlyForStmt, err = db.PrepareContext(ctx, earlyFor); err != nil {
 		return nil, fmt.Errorf("error preparing query EarlyFor: %w", err)
@@ -158,6 +167,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.hastenStmt, err = db.PrepareContext(ctx, hasten); err != nil {
 		return nil, fmt.Errorf("error preparing query Hasten: %w", err)
+	}
+	if q.hastenMessageStmt, err = db.PrepareContext(ctx, hastenMessage); err != nil {
+		return nil, fmt.Errorf("error preparing query HastenMessage: %w", err)
+	}
+	if q.hastenMessagesStmt, err = db.PrepareContext(ctx, hastenMessages); err != nil {
+		return nil, fmt.Errorf("error preparing query HastenMessages: %w", err)
 	}
 	if q.heldStmt, err = db.PrepareContext(ctx, held); err != nil {
 		return nil, fmt.Errorf("error preparing query Held: %w", err)
@@ -197,6 +212,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.judgementsStmt, err = db.PrepareContext(ctx, judgements); err != nil {
 		return nil, fmt.Errorf("error preparing query Judgements: %w", err)
+	}
+	if q.lapsedTurnsStmt, err = db.PrepareContext(ctx, lapsedTurns); err != nil {
+		return nil, fmt.Errorf("error preparing query LapsedTurns: %w", err)
 	}
 	if q.lastCommitStmt, err = db.PrepareContext(ctx, lastCommit); err != nil {
 		return nil, fmt.Errorf("error preparing query LastCommit: %w", err)
@@ -239,6 +257,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.movementsOfOfficeStmt, err = db.PrepareContext(ctx, movementsOfOffice); err != nil {
 		return nil, fmt.Errorf("error preparing query MovementsOfOffice: %w", err)
+	}
+	if q.nearestTurnsStmt, err = db.PrepareContext(ctx, nearestTurns); err != nil {
+		return nil, fmt.Errorf("error preparing query NearestTurns: %w", err)
 	}
 	if q.numberBlockUptoStmt, err = db.PrepareContext(ctx, numberBlockUpto); err != nil {
 		return nil, fmt.Errorf("error preparing query NumberBlockUpto: %w", err)
@@ -330,6 +351,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.putRegisteredStmt, err = db.PrepareContext(ctx, putRegistered); err != nil {
 		return nil, fmt.Errorf("error preparing query PutRegistered: %w", err)
 	}
+	if q.putSettlementStmt, err = db.PrepareContext(ctx, putSettlement); err != nil {
+		return nil, fmt.Errorf("error preparing query PutSettlement: %w", err)
+	}
 	if q.putSubmissionStmt, err = db.PrepareContext(ctx, putSubmission); err != nil {
 		return nil, fmt.Errorf("error preparing query PutSubmission: %w", err)
 	}
@@ -348,8 +372,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.receivedOneStmt, err = db.PrepareContext(ctx, receivedOne); err != nil {
 		return nil, fmt.Errorf("error preparing query ReceivedOne: %w", err)
 	}
+	if q.redriveStmt, err = db.PrepareContext(ctx, redrive); err != nil {
+		return nil, fmt.Errorf("error preparing query Redrive: %w", err)
+	}
 	if q.registeredStmt, err = db.PrepareContext(ctx, registered); err != nil {
 		return nil, fmt.Errorf("error preparing query Registered: %w", err)
+	}
+	if q.repairOfStmt, err = db.PrepareContext(ctx, repairOf); err != nil {
+		return nil, fmt.Errorf("error preparing query RepairOf: %w", err)
 	}
 	if q.restoredStmt, err = db.PrepareContext(ctx, restored); err != nil {
 		return nil, fmt.Errorf("error preparing query Restored: %w", err)
@@ -389,6 +419,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.settleDifferenceStmt, err = db.PrepareContext(ctx, settleDifference); err != nil {
 		return nil, fmt.Errorf("error preparing query SettleDifference: %w", err)
+	}
+	if q.settleMessageStmt, err = db.PrepareContext(ctx, settleMessage); err != nil {
+		return nil, fmt.Errorf("error preparing query SettleMessage: %w", err)
+	}
+	if q.settledWithStmt, err = db.PrepareContext(ctx, settledWith); err != nil {
+		return nil, fmt.Errorf("error preparing query SettledWith: %w", err)
+	}
+	if q.settlementStmt, err = db.PrepareContext(ctx, settlement); err != nil {
+		return nil, fmt.Errorf("error preparing query Settlement: %w", err)
 	}
 	if q.sourcesStmt, err = db.PrepareContext(ctx, sources); err != nil {
 		return nil, fmt.Errorf("error preparing query Sources: %w", err)
@@ -455,6 +494,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.waitingForStmt, err = db.PrepareContext(ctx, waitingFor); err != nil {
 		return nil, fmt.Errorf("error preparing query WaitingFor: %w", err)
+	}
+	if q.waitingMessagesStmt, err = db.PrepareContext(ctx, waitingMessages); err != nil {
+		return nil, fmt.Errorf("error preparing query WaitingMessages: %w", err)
 	}
 	if q.wholesOfStmt, err = db.PrepareContext(ctx, wholesOf); err != nil {
 		return nil, fmt.Errorf("error preparing query WholesOf: %w", err)
@@ -592,6 +634,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing balanceStmt: %w", cerr)
 		}
 	}
+	if q.chainHeadStmt != nil {
+		if cerr := q.chainHeadStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing chainHeadStmt: %w", cerr)
+		}
+	}
 	if q.copiedStmt != nil {
 		if cerr := q.copiedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing copiedStmt: %w", cerr)
@@ -617,6 +664,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing crossingsBetweenStmt: %w", cerr)
 		}
 	}
+	if q.deadLettersStmt != nil {
+		if cerr := q.deadLettersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deadLettersStmt: %w", cerr)
+		}
+	}
 	if q.deliveryStateStmt != nil {
 		if cerr := q.deliveryStateStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deliveryStateStmt: %w", cerr)
@@ -635,6 +687,11 @@ func (q *Queries) Close() error {
 	if q.dropAttachmentChunksStmt != nil {
 		if cerr := q.dropAttachmentChunksStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing dropAttachmentChunksStmt: %w", cerr)
+		}
+	}
+	if q.dropSettlementStmt != nil {
+		if cerr := q.dropSettlementStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing dropSettlementStmt: %w", cerr)
 		}
 	}
 	if q.earlyForStmt != nil {
@@ -690,6 +747,16 @@ func (q *Queries) Close() error {
 	if q.hastenStmt != nil {
 		if cerr := q.hastenStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing hastenStmt: %w", cerr)
+		}
+	}
+	if q.hastenMessageStmt != nil {
+		if cerr := q.hastenMessageStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing hastenMessageStmt: %w", cerr)
+		}
+	}
+	if q.hastenMessagesStmt != nil {
+		if cerr := q.hastenMessagesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing hastenMessagesStmt: %w", cerr)
 		}
 	}
 	if q.heldStmt != nil {
@@ -755,6 +822,11 @@ func (q *Queries) Close() error {
 	if q.judgementsStmt != nil {
 		if cerr := q.judgementsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing judgementsStmt: %w", cerr)
+		}
+	}
+	if q.lapsedTurnsStmt != nil {
+		if cerr := q.lapsedTurnsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lapsedTurnsStmt: %w", cerr)
 		}
 	}
 	if q.lastCommitStmt != nil {
@@ -825,6 +897,11 @@ func (q *Queries) Close() error {
 	if q.movementsOfOfficeStmt != nil {
 		if cerr := q.movementsOfOfficeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing movementsOfOfficeStmt: %w", cerr)
+		}
+	}
+	if q.nearestTurnsStmt != nil {
+		if cerr := q.nearestTurnsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing nearestTurnsStmt: %w", cerr)
 		}
 	}
 	if q.numberBlockUptoStmt != nil {
@@ -977,6 +1054,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing putRegisteredStmt: %w", cerr)
 		}
 	}
+	if q.putSettlementStmt != nil {
+		if cerr := q.putSettlementStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putSettlementStmt: %w", cerr)
+		}
+	}
 	if q.putSubmissionStmt != nil {
 		if cerr := q.putSubmissionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putSubmissionStmt: %w", cerr)
@@ -1007,9 +1089,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing receivedOneStmt: %w", cerr)
 		}
 	}
+	if q.redriveStmt != nil {
+		if cerr := q.redriveStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing redriveStmt: %w", cerr)
+		}
+	}
 	if q.registeredStmt != nil {
 		if cerr := q.registeredStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing registeredStmt: %w", cerr)
+		}
+	}
+	if q.repairOfStmt != nil {
+		if cerr := q.repairOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing repairOfStmt: %w", cerr)
 		}
 	}
 	if q.restoredStmt != nil {
@@ -1075,6 +1167,21 @@ func (q *Queries) Close() error {
 	if q.settleDifferenceStmt != nil {
 		if cerr := q.settleDifferenceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing settleDifferenceStmt: %w", cerr)
+		}
+	}
+	if q.settleMessageStmt != nil {
+		if cerr := q.settleMessageStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing settleMessageStmt: %w", cerr)
+		}
+	}
+	if q.settledWithStmt != nil {
+		if cerr := q.settledWithStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing settledWithStmt: %w", cerr)
+		}
+	}
+	if q.settlementStmt != nil {
+		if cerr := q.settlementStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing settlementStmt: %w", cerr)
 		}
 	}
 	if q.sourcesStmt != nil {
@@ -1187,6 +1294,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing waitingForStmt: %w", cerr)
 		}
 	}
+	if q.waitingMessagesStmt != nil {
+		if cerr := q.waitingMessagesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing waitingMessagesStmt: %w", cerr)
+		}
+	}
 	if q.wholesOfStmt != nil {
 		if cerr := q.wholesOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing wholesOfStmt: %w", cerr)
@@ -1261,15 +1373,18 @@ type Queries struct {
 	awaitNoMoreStmt           *sql.Stmt
 	awaitedByStmt             *sql.Stmt
 	balanceStmt               *sql.Stmt
+	chainHeadStmt             *sql.Stmt
 	copiedStmt                *sql.Stmt
 	countAttemptStmt          *sql.Stmt
 	countHandoutsStmt         *sql.Stmt
 	crossingsStmt             *sql.Stmt
 	crossingsBetweenStmt      *sql.Stmt
+	deadLettersStmt           *sql.Stmt
 	deliveryStateStmt         *sql.Stmt
 	differenceStmt            *sql.Stmt
 	dropAttachmentStmt        *sql.Stmt
 	dropAttachmentChunksStmt  *sql.Stmt
+	dropSettlementStmt        *sql.Stmt
 	earlyForStmt              *sql.Stmt
 	earlyNoMoreStmt           *sql.Stmt
 	earlyOfStmt               *sql.Stmt
@@ -1281,6 +1396,8 @@ type Queries struct {
 	handoutsUnderStmt         *sql.Stmt
 	handoutsUntilStmt         *sql.Stmt
 	hastenStmt                *sql.Stmt
+	hastenMessageStmt         *sql.Stmt
+	hastenMessagesStmt        *sql.Stmt
 	heldStmt                  *sql.Stmt
 	heldPastStmt              *sql.Stmt
 	inboundStmt               *sql.Stmt
@@ -1294,6 +1411,7 @@ type Queries struct {
 	isEarlyStmt               *sql.Stmt
 	joinedStmt                *sql.Stmt
 	judgementsStmt            *sql.Stmt
+	lapsedTurnsStmt           *sql.Stmt
 	lastCommitStmt            *sql.Stmt
 	lastNumbersStmt           *sql.Stmt
 	messageStmt               *sql.Stmt
@@ -1308,6 +1426,7 @@ type Queries struct {
 	movementsInStateStmt      *sql.Stmt
 	movementsInWorklistStmt   *sql.Stmt
 	movementsOfOfficeStmt     *sql.Stmt
+	nearestTurnsStmt          *sql.Stmt
 	numberBlockUptoStmt       *sql.Stmt
 	numberBlocksStmt          *sql.Stmt
 	numberBlocksLeftStmt      *sql.Stmt
@@ -1338,13 +1457,16 @@ type Queries struct {
 	putNumberUseStmt          *sql.Stmt
 	putReceiptStmt            *sql.Stmt
 	putRegisteredStmt         *sql.Stmt
+	putSettlementStmt         *sql.Stmt
 	putSubmissionStmt         *sql.Stmt
 	putSubscriptionStmt       *sql.Stmt
 	putUnacceptedStmt         *sql.Stmt
 	receiptsStmt              *sql.Stmt
 	receivedFromStmt          *sql.Stmt
 	receivedOneStmt           *sql.Stmt
+	redriveStmt               *sql.Stmt
 	registeredStmt            *sql.Stmt
+	repairOfStmt              *sql.Stmt
 	restoredStmt              *sql.Stmt
 	rulingsStmt               *sql.Stmt
 	sentOneStmt               *sql.Stmt
@@ -1358,6 +1480,9 @@ type Queries struct {
 	setWithdrawalStmt         *sql.Stmt
 	setWorklistStmt           *sql.Stmt
 	settleDifferenceStmt      *sql.Stmt
+	settleMessageStmt         *sql.Stmt
+	settledWithStmt           *sql.Stmt
+	settlementStmt            *sql.Stmt
 	sourcesStmt               *sql.Stmt
 	submissionStmt            *sql.Stmt
 	submissionsAfterStmt      *sql.Stmt
@@ -1380,6 +1505,7 @@ type Queries struct {
 	unjudgedStmt              *sql.Stmt
 	waitingStmt               *sql.Stmt
 	waitingForStmt            *sql.Stmt
+	waitingMessagesStmt       *sql.Stmt
 	wholesOfStmt              *sql.Stmt
 	withdrawStmt              *sql.Stmt
 }
@@ -1413,15 +1539,18 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		awaitNoMoreStmt:           q.awaitNoMoreStmt,
 		awaitedByStmt:             q.awaitedByStmt,
 		balanceStmt:               q.balanceStmt,
+		chainHeadStmt:             q.chainHeadStmt,
 		copiedStmt:                q.copiedStmt,
 		countAttemptStmt:          q.countAttemptStmt,
 		countHandoutsStmt:         q.countHandoutsStmt,
 		crossingsStmt:             q.crossingsStmt,
 		crossingsBetweenStmt:      q.crossingsBetweenStmt,
+		deadLettersStmt:           q.deadLettersStmt,
 		deliveryStateStmt:         q.deliveryStateStmt,
 		differenceStmt:            q.differenceStmt,
 		dropAttachmentStmt:        q.dropAttachmentStmt,
 		dropAttachmentChunksStmt:  q.dropAttachmentChunksStmt,
+		dropSettlementStmt:        q.dropSettlementStmt,
 		earlyForStmt:              q.earlyForStmt,
 		earlyNoMoreStmt:           q.earlyNoMoreStmt,
 		earlyOfStmt:               q.earlyOfStmt,
@@ -1433,6 +1562,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		handoutsUnderStmt:         q.handoutsUnderStmt,
 		handoutsUntilStmt:         q.handoutsUntilStmt,
 		hastenStmt:                q.hastenStmt,
+		hastenMessageStmt:         q.hastenMessageStmt,
+		hastenMessagesStmt:        q.hastenMessagesStmt,
 		heldStmt:                  q.heldStmt,
 		heldPastStmt:              q.heldPastStmt,
 		inboundStmt:               q.inboundStmt,
@@ -1446,6 +1577,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		isEarlyStmt:               q.isEarlyStmt,
 		joinedStmt:                q.joinedStmt,
 		judgementsStmt:            q.judgementsStmt,
+		lapsedTurnsStmt:           q.lapsedTurnsStmt,
 		lastCommitStmt:            q.lastCommitStmt,
 		lastNumbersStmt:           q.lastNumbersStmt,
 		messageStmt:               q.messageStmt,
@@ -1460,6 +1592,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		movementsInStateStmt:      q.movementsInStateStmt,
 		movementsInWorklistStmt:   q.movementsInWorklistStmt,
 		movementsOfOfficeStmt:     q.movementsOfOfficeStmt,
+		nearestTurnsStmt:          q.nearestTurnsStmt,
 		numberBlockUptoStmt:       q.numberBlockUptoStmt,
 		numberBlocksStmt:          q.numberBlocksStmt,
 		numberBlocksLeftStmt:      q.numberBlocksLeftStmt,
@@ -1490,13 +1623,16 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		putNumberUseStmt:          q.putNumberUseStmt,
 		putReceiptStmt:            q.putReceiptStmt,
 		putRegisteredStmt:         q.putRegisteredStmt,
+		putSettlementStmt:         q.putSettlementStmt,
 		putSubmissionStmt:         q.putSubmissionStmt,
 		putSubscriptionStmt:       q.putSubscriptionStmt,
 		putUnacceptedStmt:         q.putUnacceptedStmt,
 		receiptsStmt:              q.receiptsStmt,
 		receivedFromStmt:          q.receivedFromStmt,
 		receivedOneStmt:           q.receivedOneStmt,
+		redriveStmt:               q.redriveStmt,
 		registeredStmt:            q.registeredStmt,
+		repairOfStmt:              q.repairOfStmt,
 		restoredStmt:              q.restoredStmt,
 		rulingsStmt:               q.rulingsStmt,
 		sentOneStmt:               q.sentOneStmt,
@@ -1510,6 +1646,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		setWithdrawalStmt:         q.setWithdrawalStmt,
 		setWorklistStmt:           q.setWorklistStmt,
 		settleDifferenceStmt:      q.settleDifferenceStmt,
+		settleMessageStmt:         q.settleMessageStmt,
+		settledWithStmt:           q.settledWithStmt,
+		settlementStmt:            q.settlementStmt,
 		sourcesStmt:               q.sourcesStmt,
 		submissionStmt:            q.submissionStmt,
 		submissionsAfterStmt:      q.submissionsAfterStmt,
@@ -1532,6 +1671,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		unjudgedStmt:              q.unjudgedStmt,
 		waitingStmt:               q.waitingStmt,
 		waitingForStmt:            q.waitingForStmt,
+		waitingMessagesStmt:       q.waitingMessagesStmt,
 		wholesOfStmt:              q.wholesOfStmt,
 		withdrawStmt:              q.withdrawStmt,
 	}

@@ -156,6 +156,8 @@ type Delivery struct {
 	Token       int64
 	CommitNo    int64
 	Arrival     string
+	ValidUntil  string
+	Needed      string
 }
 
 type Difference struct {
@@ -275,7 +277,6 @@ type Message struct {
 	Created         string
 	ExpectedArrival string
 	LateBy          int64
-	ValidUntil      string
 	Header          []byte
 	Signature       []byte
 	Payload         []byte
@@ -292,6 +293,7 @@ type Message struct {
 	Split           string
 	Version         int64
 	Replaces        string
+	Repairs         string
 }
 
 type Movement struct {
@@ -391,6 +393,18 @@ type Ruling struct {
 	Caller      string
 	Reason      string
 	At          string
+	CommitNo    int64
+}
+
+type Settlement struct {
+	IDKey       string
+	Recipient   string
+	Reason      string
+	Evidence    []byte
+	Proposed    string
+	ProposedBy  string
+	Confirmed   string
+	ConfirmedBy string
 	CommitNo    int64
 }
 

@@ -904,6 +904,20 @@ func (q *Queries) Balance(ctx context.Context, partner string) (Balance, error) 
 	return i, err
 }
 
+const chainHead = `-- name: ChainHead :one
+SELECT m.id FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+WHERE d.chain = $1 AND d.state IN ('queued', 'sent', 'received')
+ORDER BY d.sequence, d.id_key LIMIT 1
+`
+
+// The oldest of a chain that waits still.
+func (q *Queries) ChainHead(ctx context.Context, chain string) (string, error) {
+	row := q.queryRow(ctx, q.chainHeadStmt, chainHead, chain)
+	var id string
+	err := row.Scan(&id)
+	return id, err
+}
+
 const copied = `-- name: Copied :one
 SELECT one, state, source, at, digest FROM copied WHERE one = 1
 `
@@ -1068,6 +1082,95 @@ func (q *Queries) CrossingsBetween(ctx context.Context, arg CrossingsBetweenPara
 	return items, nil
 }
 
+const deadLetters = `-- name: DeadLetters :many
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+WHERE d.state = 'dead' AND d.commit_no >= $1 AND d.commit_no <= $2
+ORDER BY d.commit_no DESC, d.id_key DESC LIMIT $3
+`
+
+type DeadLettersParams struct {
+	Least int64
+	Upto  int64
+	Most  int32
+}
+
+type DeadLettersRow struct {
+	Message  Message
+	Delivery Delivery
+}
+
+func (q *Queries) DeadLetters(ctx context.Context, arg DeadLettersParams) ([]DeadLettersRow, error) {
+	rows, err := q.query(ctx, q.deadLettersStmt, deadLetters, arg.Least, arg.Upto, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DeadLettersRow
+	for rows.Next() {
+		var i DeadLettersRow
+		if err := rows.Scan(
+			&i.Message.IDKey,
+			&i.Message.ID,
+			&i.Message.Route,
+			&i.Message.Kind,
+			&i.Message.Conversation,
+			&i.Message.DocumentID,
+			&i.Message.DocumentKey,
+			&i.Message.Created,
+			&i.Message.ExpectedArrival,
+			&i.Message.LateBy,
+			&i.Message.Header,
+			&i.Message.Signature,
+			&i.Message.Payload,
+			&i.Message.PayloadSize,
+			&i.Message.PayloadDigest,
+			&i.Message.Canonical,
+			&i.Message.CanonicalDigest,
+			&i.Message.Mapping,
+			&i.Message.MappingDigest,
+			&i.Message.SchemaDigest,
+			&i.Message.Whole,
+			&i.Message.WholeKey,
+			&i.Message.Part,
+			&i.Message.Split,
+			&i.Message.Version,
+			&i.Message.Replaces,
+			&i.Message.Repairs,
+			&i.Delivery.IDKey,
+			&i.Delivery.Recipient,
+			&i.Delivery.Chain,
+			&i.Delivery.Sequence,
+			&i.Delivery.State,
+			&i.Delivery.Reason,
+			&i.Delivery.Attempts,
+			&i.Delivery.Tries,
+			&i.Delivery.Troubles,
+			&i.Delivery.Parked,
+			&i.Delivery.NextAttempt,
+			&i.Delivery.LastError,
+			&i.Delivery.Answers,
+			&i.Delivery.Answered,
+			&i.Delivery.Withdrawal,
+			&i.Delivery.Owner,
+			&i.Delivery.Token,
+			&i.Delivery.CommitNo,
+			&i.Delivery.Arrival,
+			&i.Delivery.ValidUntil,
+			&i.Delivery.Needed,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const deliveryState = `-- name: DeliveryState :one
 SELECT state FROM delivery WHERE id_key = $1
 `
@@ -1140,6 +1243,16 @@ type DropAttachmentChunksParams struct {
 
 func (q *Queries) DropAttachmentChunks(ctx context.Context, arg DropAttachmentChunksParams) error {
 	_, err := q.exec(ctx, q.dropAttachmentChunksStmt, dropAttachmentChunks, arg.Door, arg.Party, arg.Digest)
+	return err
+}
+
+const dropSettlement = `-- name: DropSettlement :exec
+DELETE FROM settlement WHERE id_key = $1 AND confirmed = ''
+`
+
+// What nobody has confirmed.
+func (q *Queries) DropSettlement(ctx context.Context, idKey string) error {
+	_, err := q.exec(ctx, q.dropSettlementStmt, dropSettlement, idKey)
 	return err
 }
 
@@ -1451,6 +1564,51 @@ func (q *Queries) Hasten(ctx context.Context, arg HastenParams) error {
 		arg.IDKey,
 	)
 	return err
+}
+
+const hastenMessage = `-- name: HastenMessage :execrows
+UPDATE delivery SET next_attempt = $1, commit_no = $2
+WHERE id_key = $3 AND state IN ('queued', 'sent', 'received') AND NOT parked AND next_attempt > $1
+`
+
+type HastenMessageParams struct {
+	NextAttempt string
+	CommitNo    int64
+	IDKey       string
+}
+
+func (q *Queries) HastenMessage(ctx context.Context, arg HastenMessageParams) (int64, error) {
+	result, err := q.exec(ctx, q.hastenMessageStmt, hastenMessage, arg.NextAttempt, arg.CommitNo, arg.IDKey)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const hastenMessages = `-- name: HastenMessages :execrows
+UPDATE delivery SET next_attempt = $1, commit_no = $2
+WHERE id_key IN (SELECT d.id_key FROM delivery AS d WHERE d.recipient = $3 AND d.state IN ('queued', 'sent', 'received')
+    AND NOT d.parked AND d.next_attempt > $1 ORDER BY d.needed, d.id_key LIMIT $4)
+`
+
+type HastenMessagesParams struct {
+	NextAttempt string
+	CommitNo    int64
+	Recipient   string
+	Most        int32
+}
+
+func (q *Queries) HastenMessages(ctx context.Context, arg HastenMessagesParams) (int64, error) {
+	result, err := q.exec(ctx, q.hastenMessagesStmt, hastenMessages,
+		arg.NextAttempt,
+		arg.CommitNo,
+		arg.Recipient,
+		arg.Most,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const held = `-- name: Held :many
@@ -2309,6 +2467,63 @@ func (q *Queries) Judgements(ctx context.Context, arg JudgementsParams) ([]Judge
 	return items, nil
 }
 
+const lapsedTurns = `-- name: LapsedTurns :many
+SELECT m.id, d.next_attempt, m.payload_size, d.owner, d.token
+FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+WHERE d.recipient = $1 AND d.state IN ('queued', 'sent', 'received') AND d.valid_until < $2 AND d.owner = $3
+ORDER BY d.valid_until, d.id_key LIMIT $4
+`
+
+type LapsedTurnsParams struct {
+	Recipient string
+	Past      string
+	Owner     string
+	Most      int32
+}
+
+type LapsedTurnsRow struct {
+	ID          string
+	NextAttempt string
+	PayloadSize int64
+	Owner       string
+	Token       int64
+}
+
+// Those whose validity is over.
+func (q *Queries) LapsedTurns(ctx context.Context, arg LapsedTurnsParams) ([]LapsedTurnsRow, error) {
+	rows, err := q.query(ctx, q.lapsedTurnsStmt, lapsedTurns,
+		arg.Recipient,
+		arg.Past,
+		arg.Owner,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LapsedTurnsRow
+	for rows.Next() {
+		var i LapsedTurnsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.NextAttempt,
+			&i.PayloadSize,
+			&i.Owner,
+			&i.Token,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lastCommit = `-- name: LastCommit :one
 SELECT commit_no FROM numbers WHERE one = 1
 `
@@ -2342,7 +2557,7 @@ func (q *Queries) LastNumbers(ctx context.Context) (LastNumbersRow, error) {
 }
 
 const message = `-- name: Message :one
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, p.bytes AS payload, c.bytes AS canonical, r.statement AS receipt
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed, p.bytes AS payload, c.bytes AS canonical, r.statement AS receipt
 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 LEFT JOIN content AS p ON p.digest = m.payload LEFT JOIN content AS c ON c.digest = m.canonical
 LEFT JOIN receipt AS r ON r.id_key = m.id_key AND r.number = (SELECT l.number FROM receipt AS l WHERE l.id_key = m.id_key ORDER BY l.verdict = 'RCV', l.number LIMIT 1)
@@ -2372,7 +2587,6 @@ func (q *Queries) Message(ctx context.Context, idKey string) (MessageRow, error)
 		&i.Message.Created,
 		&i.Message.ExpectedArrival,
 		&i.Message.LateBy,
-		&i.Message.ValidUntil,
 		&i.Message.Header,
 		&i.Message.Signature,
 		&i.Message.Payload,
@@ -2389,6 +2603,7 @@ func (q *Queries) Message(ctx context.Context, idKey string) (MessageRow, error)
 		&i.Message.Split,
 		&i.Message.Version,
 		&i.Message.Replaces,
+		&i.Message.Repairs,
 		&i.Delivery.IDKey,
 		&i.Delivery.Recipient,
 		&i.Delivery.Chain,
@@ -2408,6 +2623,8 @@ func (q *Queries) Message(ctx context.Context, idKey string) (MessageRow, error)
 		&i.Delivery.Token,
 		&i.Delivery.CommitNo,
 		&i.Delivery.Arrival,
+		&i.Delivery.ValidUntil,
+		&i.Delivery.Needed,
 		&i.Payload,
 		&i.Canonical,
 		&i.Receipt,
@@ -2416,7 +2633,7 @@ func (q *Queries) Message(ctx context.Context, idKey string) (MessageRow, error)
 }
 
 const messageByDocument = `-- name: MessageByDocument :one
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, p.bytes AS payload, c.bytes AS canonical, r.statement AS receipt
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed, p.bytes AS payload, c.bytes AS canonical, r.statement AS receipt
 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 LEFT JOIN content AS p ON p.digest = m.payload LEFT JOIN content AS c ON c.digest = m.canonical
 LEFT JOIN receipt AS r ON r.id_key = m.id_key AND r.number = (SELECT l.number FROM receipt AS l WHERE l.id_key = m.id_key ORDER BY l.verdict = 'RCV', l.number LIMIT 1)
@@ -2452,7 +2669,6 @@ func (q *Queries) MessageByDocument(ctx context.Context, arg MessageByDocumentPa
 		&i.Message.Created,
 		&i.Message.ExpectedArrival,
 		&i.Message.LateBy,
-		&i.Message.ValidUntil,
 		&i.Message.Header,
 		&i.Message.Signature,
 		&i.Message.Payload,
@@ -2469,6 +2685,7 @@ func (q *Queries) MessageByDocument(ctx context.Context, arg MessageByDocumentPa
 		&i.Message.Split,
 		&i.Message.Version,
 		&i.Message.Replaces,
+		&i.Message.Repairs,
 		&i.Delivery.IDKey,
 		&i.Delivery.Recipient,
 		&i.Delivery.Chain,
@@ -2488,6 +2705,8 @@ func (q *Queries) MessageByDocument(ctx context.Context, arg MessageByDocumentPa
 		&i.Delivery.Token,
 		&i.Delivery.CommitNo,
 		&i.Delivery.Arrival,
+		&i.Delivery.ValidUntil,
+		&i.Delivery.Needed,
 		&i.Payload,
 		&i.Canonical,
 		&i.Receipt,
@@ -2496,9 +2715,9 @@ func (q *Queries) MessageByDocument(ctx context.Context, arg MessageByDocumentPa
 }
 
 const messages = `-- name: Messages :many
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, r.statement AS receipt FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed, r.statement AS receipt FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 LEFT JOIN receipt AS r ON r.id_key = m.id_key AND r.number = (SELECT l.number FROM receipt AS l WHERE l.id_key = m.id_key ORDER BY l.verdict = 'RCV', l.number LIMIT 1)
-WHERE m.whole_key = $1 ORDER BY m.version, m.part, m.id_key
+WHERE m.whole_key = $1 ORDER BY m.version, m.part, m.created, m.id_key
 `
 
 type MessagesRow struct {
@@ -2527,7 +2746,6 @@ func (q *Queries) Messages(ctx context.Context, wholeKey string) ([]MessagesRow,
 			&i.Message.Created,
 			&i.Message.ExpectedArrival,
 			&i.Message.LateBy,
-			&i.Message.ValidUntil,
 			&i.Message.Header,
 			&i.Message.Signature,
 			&i.Message.Payload,
@@ -2544,6 +2762,7 @@ func (q *Queries) Messages(ctx context.Context, wholeKey string) ([]MessagesRow,
 			&i.Message.Split,
 			&i.Message.Version,
 			&i.Message.Replaces,
+			&i.Message.Repairs,
 			&i.Delivery.IDKey,
 			&i.Delivery.Recipient,
 			&i.Delivery.Chain,
@@ -2563,6 +2782,8 @@ func (q *Queries) Messages(ctx context.Context, wholeKey string) ([]MessagesRow,
 			&i.Delivery.Token,
 			&i.Delivery.CommitNo,
 			&i.Delivery.Arrival,
+			&i.Delivery.ValidUntil,
+			&i.Delivery.Needed,
 			&i.Receipt,
 		); err != nil {
 			return nil, err
@@ -2579,7 +2800,7 @@ func (q *Queries) Messages(ctx context.Context, wholeKey string) ([]MessagesRow,
 }
 
 const messagesBefore = `-- name: MessagesBefore :many
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
 WHERE d.commit_no >= $1 AND d.commit_no <= $2
 ORDER BY d.commit_no DESC, d.id_key DESC LIMIT $3
 `
@@ -2615,7 +2836,6 @@ func (q *Queries) MessagesBefore(ctx context.Context, arg MessagesBeforeParams) 
 			&i.Message.Created,
 			&i.Message.ExpectedArrival,
 			&i.Message.LateBy,
-			&i.Message.ValidUntil,
 			&i.Message.Header,
 			&i.Message.Signature,
 			&i.Message.Payload,
@@ -2632,6 +2852,7 @@ func (q *Queries) MessagesBefore(ctx context.Context, arg MessagesBeforeParams) 
 			&i.Message.Split,
 			&i.Message.Version,
 			&i.Message.Replaces,
+			&i.Message.Repairs,
 			&i.Delivery.IDKey,
 			&i.Delivery.Recipient,
 			&i.Delivery.Chain,
@@ -2651,6 +2872,8 @@ func (q *Queries) MessagesBefore(ctx context.Context, arg MessagesBeforeParams) 
 			&i.Delivery.Token,
 			&i.Delivery.CommitNo,
 			&i.Delivery.Arrival,
+			&i.Delivery.ValidUntil,
+			&i.Delivery.Needed,
 		); err != nil {
 			return nil, err
 		}
@@ -3015,6 +3238,71 @@ func (q *Queries) MovementsOfOffice(ctx context.Context, arg MovementsOfOfficePa
 	return items, nil
 }
 
+const nearestTurns = `-- name: NearestTurns :many
+SELECT m.id, d.next_attempt, m.payload_size, d.owner, d.token
+FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+WHERE d.id_key IN (SELECT n.id_key FROM delivery AS n WHERE n.recipient = $1 AND n.state IN ('queued', 'sent', 'received')
+        AND n.needed >= $2 ORDER BY n.needed, n.id_key LIMIT $3)
+    AND d.owner = $4 AND d.next_attempt <= $5
+    AND NOT EXISTS (SELECT 1 FROM delivery AS older WHERE older.chain = d.chain AND older.state IN ('queued', 'sent', 'received')
+        AND (older.sequence, older.id_key) < (d.sequence, d.id_key))
+ORDER BY d.needed, d.id_key LIMIT $6
+`
+
+type NearestTurnsParams struct {
+	Recipient string
+	Needed    string
+	Looked    int32
+	Owner     string
+	Due       string
+	Most      int32
+}
+
+type NearestTurnsRow struct {
+	ID          string
+	NextAttempt string
+	PayloadSize int64
+	Owner       string
+	Token       int64
+}
+
+// Of what is needed from an instant on, as much as is looked at, what is due: what is needed first goes first.
+func (q *Queries) NearestTurns(ctx context.Context, arg NearestTurnsParams) ([]NearestTurnsRow, error) {
+	rows, err := q.query(ctx, q.nearestTurnsStmt, nearestTurns,
+		arg.Recipient,
+		arg.Needed,
+		arg.Looked,
+		arg.Owner,
+		arg.Due,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []NearestTurnsRow
+	for rows.Next() {
+		var i NearestTurnsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.NextAttempt,
+			&i.PayloadSize,
+			&i.Owner,
+			&i.Token,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const numberBlockUpto = `-- name: NumberBlockUpto :one
 SELECT office, first, series, size, taken, handed_over, handed_over_by, commit_no FROM number_block WHERE series = $1 AND first <= $2 ORDER BY first DESC LIMIT 1
 `
@@ -3239,7 +3527,7 @@ func (q *Queries) Owner(ctx context.Context) (string, error) {
 }
 
 const parkedMessages = `-- name: ParkedMessages :many
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, r.statement AS receipt FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed, r.statement AS receipt FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
 LEFT JOIN receipt AS r ON r.id_key = m.id_key AND r.number = (SELECT l.number FROM receipt AS l WHERE l.id_key = m.id_key ORDER BY l.verdict = 'RCV', l.number LIMIT 1)
 WHERE d.parked AND d.commit_no >= $1 AND d.commit_no <= $2
 ORDER BY d.commit_no, d.id_key LIMIT $3
@@ -3277,7 +3565,6 @@ func (q *Queries) ParkedMessages(ctx context.Context, arg ParkedMessagesParams) 
 			&i.Message.Created,
 			&i.Message.ExpectedArrival,
 			&i.Message.LateBy,
-			&i.Message.ValidUntil,
 			&i.Message.Header,
 			&i.Message.Signature,
 			&i.Message.Payload,
@@ -3294,6 +3581,7 @@ func (q *Queries) ParkedMessages(ctx context.Context, arg ParkedMessagesParams) 
 			&i.Message.Split,
 			&i.Message.Version,
 			&i.Message.Replaces,
+			&i.Message.Repairs,
 			&i.Delivery.IDKey,
 			&i.Delivery.Recipient,
 			&i.Delivery.Chain,
@@ -3313,6 +3601,8 @@ func (q *Queries) ParkedMessages(ctx context.Context, arg ParkedMessagesParams) 
 			&i.Delivery.Token,
 			&i.Delivery.CommitNo,
 			&i.Delivery.Arrival,
+			&i.Delivery.ValidUntil,
+			&i.Delivery.Needed,
 			&i.Receipt,
 		); err != nil {
 			return nil, err
@@ -3605,14 +3895,14 @@ func (q *Queries) PutCrossing(ctx context.Context, arg PutCrossingParams) error 
 
 const putDelivery = `-- name: PutDelivery :exec
 INSERT INTO delivery (id_key, recipient, chain, sequence, state, reason, attempts, tries, troubles, parked, next_attempt,
-    last_error, answers, answered, withdrawal, arrival, owner, token, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+    last_error, answers, answered, withdrawal, arrival, owner, token, valid_until, needed, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
 ON CONFLICT (id_key) DO UPDATE SET recipient = excluded.recipient, chain = excluded.chain, sequence = excluded.sequence,
     state = excluded.state, reason = excluded.reason, attempts = excluded.attempts, tries = excluded.tries, troubles = excluded.troubles,
     parked = excluded.parked, next_attempt = excluded.next_attempt,
     last_error = excluded.last_error, answers = excluded.answers, answered = excluded.answered,
     withdrawal = excluded.withdrawal, arrival = excluded.arrival, owner = excluded.owner,
-    token = excluded.token, commit_no = excluded.commit_no
+    token = excluded.token, valid_until = excluded.valid_until, needed = excluded.needed, commit_no = excluded.commit_no
 `
 
 type PutDeliveryParams struct {
@@ -3634,6 +3924,8 @@ type PutDeliveryParams struct {
 	Arrival     string
 	Owner       string
 	Token       int64
+	ValidUntil  string
+	Needed      string
 	CommitNo    int64
 }
 
@@ -3657,6 +3949,8 @@ func (q *Queries) PutDelivery(ctx context.Context, arg PutDeliveryParams) error 
 		arg.Arrival,
 		arg.Owner,
 		arg.Token,
+		arg.ValidUntil,
+		arg.Needed,
 		arg.CommitNo,
 	)
 	return err
@@ -3898,18 +4192,18 @@ func (q *Queries) PutJudging(ctx context.Context, arg PutJudgingParams) error {
 }
 
 const putMessage = `-- name: PutMessage :exec
-INSERT INTO message (id_key, id, route, kind, conversation, document_id, document_key, created, expected_arrival, late_by, valid_until,
+INSERT INTO message (id_key, id, route, kind, conversation, document_id, document_key, created, expected_arrival, late_by,
     header, signature, payload, payload_size, payload_digest, canonical, canonical_digest, mapping, mapping_digest, schema_digest,
-    whole, whole_key, part, split, version, replaces)
+    whole, whole_key, part, split, version, replaces, repairs)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)
 ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, route = excluded.route, kind = excluded.kind, conversation = excluded.conversation,
     document_id = excluded.document_id, document_key = excluded.document_key, created = excluded.created,
-    expected_arrival = excluded.expected_arrival, late_by = excluded.late_by, valid_until = excluded.valid_until,
+    expected_arrival = excluded.expected_arrival, late_by = excluded.late_by,
     header = excluded.header, signature = excluded.signature, payload = excluded.payload, payload_size = excluded.payload_size, payload_digest = excluded.payload_digest,
     canonical = excluded.canonical, canonical_digest = excluded.canonical_digest, mapping = excluded.mapping,
     mapping_digest = excluded.mapping_digest, schema_digest = excluded.schema_digest, whole = excluded.whole,
     whole_key = excluded.whole_key, part = excluded.part, split = excluded.split,
-    version = excluded.version, replaces = excluded.replaces
+    version = excluded.version, replaces = excluded.replaces, repairs = excluded.repairs
 `
 
 type PutMessageParams struct {
@@ -3923,7 +4217,6 @@ type PutMessageParams struct {
 	Created         string
 	ExpectedArrival string
 	LateBy          int64
-	ValidUntil      string
 	Header          []byte
 	Signature       []byte
 	Payload         []byte
@@ -3940,6 +4233,7 @@ type PutMessageParams struct {
 	Split           string
 	Version         int64
 	Replaces        string
+	Repairs         string
 }
 
 func (q *Queries) PutMessage(ctx context.Context, arg PutMessageParams) error {
@@ -3954,7 +4248,6 @@ func (q *Queries) PutMessage(ctx context.Context, arg PutMessageParams) error {
 		arg.Created,
 		arg.ExpectedArrival,
 		arg.LateBy,
-		arg.ValidUntil,
 		arg.Header,
 		arg.Signature,
 		arg.Payload,
@@ -3971,6 +4264,7 @@ func (q *Queries) PutMessage(ctx context.Context, arg PutMessageParams) error {
 		arg.Split,
 		arg.Version,
 		arg.Replaces,
+		arg.Repairs,
 	)
 	return err
 }
@@ -4158,6 +4452,40 @@ type PutRegisteredParams struct {
 
 func (q *Queries) PutRegistered(ctx context.Context, arg PutRegisteredParams) error {
 	_, err := q.exec(ctx, q.putRegisteredStmt, putRegistered, arg.Partner, arg.Number, arg.IDKey)
+	return err
+}
+
+const putSettlement = `-- name: PutSettlement :exec
+INSERT INTO settlement (id_key, recipient, reason, evidence, proposed, proposed_by, confirmed, confirmed_by, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+ON CONFLICT (id_key) DO UPDATE SET reason = excluded.reason, evidence = excluded.evidence, proposed = excluded.proposed,
+    proposed_by = excluded.proposed_by, confirmed = excluded.confirmed, confirmed_by = excluded.confirmed_by, commit_no = excluded.commit_no
+`
+
+type PutSettlementParams struct {
+	IDKey       string
+	Recipient   string
+	Reason      string
+	Evidence    []byte
+	Proposed    string
+	ProposedBy  string
+	Confirmed   string
+	ConfirmedBy string
+	CommitNo    int64
+}
+
+func (q *Queries) PutSettlement(ctx context.Context, arg PutSettlementParams) error {
+	_, err := q.exec(ctx, q.putSettlementStmt, putSettlement,
+		arg.IDKey,
+		arg.Recipient,
+		arg.Reason,
+		arg.Evidence,
+		arg.Proposed,
+		arg.ProposedBy,
+		arg.Confirmed,
+		arg.ConfirmedBy,
+		arg.CommitNo,
+	)
 	return err
 }
 
@@ -4401,6 +4729,35 @@ func (q *Queries) ReceivedOne(ctx context.Context, arg ReceivedOneParams) (Recei
 	return i, err
 }
 
+const redrive = `-- name: Redrive :execrows
+UPDATE delivery SET state = $1, reason = '', valid_until = $2, next_attempt = $3, tries = 0, troubles = 0,
+    parked = FALSE, owner = '', token = token + 1, commit_no = $4
+WHERE id_key = $5 AND state = 'dead'
+`
+
+type RedriveParams struct {
+	State       string
+	ValidUntil  string
+	NextAttempt string
+	CommitNo    int64
+	IDKey       string
+}
+
+// Whoever thinks that it is its own finds that it is not.
+func (q *Queries) Redrive(ctx context.Context, arg RedriveParams) (int64, error) {
+	result, err := q.exec(ctx, q.redriveStmt, redrive,
+		arg.State,
+		arg.ValidUntil,
+		arg.NextAttempt,
+		arg.CommitNo,
+		arg.IDKey,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const registered = `-- name: Registered :many
 SELECT id_key FROM registered WHERE partner = $1 AND number = $2 ORDER BY id_key LIMIT $3
 `
@@ -4424,6 +4781,94 @@ func (q *Queries) Registered(ctx context.Context, arg RegisteredParams) ([]strin
 			return nil, err
 		}
 		items = append(items, id_key)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const repairOf = `-- name: RepairOf :many
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
+WHERE m.repairs = $1 AND m.repairs <> '' ORDER BY d.sequence DESC, d.id_key LIMIT $2
+`
+
+type RepairOfParams struct {
+	Repairs string
+	Limit   int32
+}
+
+type RepairOfRow struct {
+	Message  Message
+	Delivery Delivery
+}
+
+// What was made anew in the place of a message, the last first.
+func (q *Queries) RepairOf(ctx context.Context, arg RepairOfParams) ([]RepairOfRow, error) {
+	rows, err := q.query(ctx, q.repairOfStmt, repairOf, arg.Repairs, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RepairOfRow
+	for rows.Next() {
+		var i RepairOfRow
+		if err := rows.Scan(
+			&i.Message.IDKey,
+			&i.Message.ID,
+			&i.Message.Route,
+			&i.Message.Kind,
+			&i.Message.Conversation,
+			&i.Message.DocumentID,
+			&i.Message.DocumentKey,
+			&i.Message.Created,
+			&i.Message.ExpectedArrival,
+			&i.Message.LateBy,
+			&i.Message.Header,
+			&i.Message.Signature,
+			&i.Message.Payload,
+			&i.Message.PayloadSize,
+			&i.Message.PayloadDigest,
+			&i.Message.Canonical,
+			&i.Message.CanonicalDigest,
+			&i.Message.Mapping,
+			&i.Message.MappingDigest,
+			&i.Message.SchemaDigest,
+			&i.Message.Whole,
+			&i.Message.WholeKey,
+			&i.Message.Part,
+			&i.Message.Split,
+			&i.Message.Version,
+			&i.Message.Replaces,
+			&i.Message.Repairs,
+			&i.Delivery.IDKey,
+			&i.Delivery.Recipient,
+			&i.Delivery.Chain,
+			&i.Delivery.Sequence,
+			&i.Delivery.State,
+			&i.Delivery.Reason,
+			&i.Delivery.Attempts,
+			&i.Delivery.Tries,
+			&i.Delivery.Troubles,
+			&i.Delivery.Parked,
+			&i.Delivery.NextAttempt,
+			&i.Delivery.LastError,
+			&i.Delivery.Answers,
+			&i.Delivery.Answered,
+			&i.Delivery.Withdrawal,
+			&i.Delivery.Owner,
+			&i.Delivery.Token,
+			&i.Delivery.CommitNo,
+			&i.Delivery.Arrival,
+			&i.Delivery.ValidUntil,
+			&i.Delivery.Needed,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err
@@ -4778,6 +5223,96 @@ func (q *Queries) SettleDifference(ctx context.Context, arg SettleDifferencePara
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+const settleMessage = `-- name: SettleMessage :execrows
+UPDATE delivery SET state = 'settled', reason = $1, owner = '', token = token + 1, commit_no = $2 WHERE id_key = $3 AND state = 'dead'
+`
+
+type SettleMessageParams struct {
+	Reason   string
+	CommitNo int64
+	IDKey    string
+}
+
+func (q *Queries) SettleMessage(ctx context.Context, arg SettleMessageParams) (int64, error) {
+	result, err := q.exec(ctx, q.settleMessageStmt, settleMessage, arg.Reason, arg.CommitNo, arg.IDKey)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const settledWith = `-- name: SettledWith :many
+SELECT m.id, m.payload_digest, s.confirmed
+FROM settlement AS s JOIN message AS m ON m.id_key = s.id_key
+WHERE s.recipient = $1 AND s.confirmed <> '' AND (s.confirmed, s.id_key) > ($2, $3) AND s.confirmed < $4
+ORDER BY s.confirmed, s.id_key LIMIT $5
+`
+
+type SettledWithParams struct {
+	Recipient string
+	After     string
+	AfterKey  string
+	Upto      string
+	Most      int32
+}
+
+type SettledWithRow struct {
+	ID            string
+	PayloadDigest []byte
+	Confirmed     string
+}
+
+// What was settled of messages to a partner, by when.
+func (q *Queries) SettledWith(ctx context.Context, arg SettledWithParams) ([]SettledWithRow, error) {
+	rows, err := q.query(ctx, q.settledWithStmt, settledWith,
+		arg.Recipient,
+		arg.After,
+		arg.AfterKey,
+		arg.Upto,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SettledWithRow
+	for rows.Next() {
+		var i SettledWithRow
+		if err := rows.Scan(&i.ID, &i.PayloadDigest, &i.Confirmed); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const settlement = `-- name: Settlement :one
+SELECT id_key, recipient, reason, evidence, proposed, proposed_by, confirmed, confirmed_by, commit_no FROM settlement WHERE id_key = $1
+`
+
+func (q *Queries) Settlement(ctx context.Context, idKey string) (Settlement, error) {
+	row := q.queryRow(ctx, q.settlementStmt, settlement, idKey)
+	var i Settlement
+	err := row.Scan(
+		&i.IDKey,
+		&i.Recipient,
+		&i.Reason,
+		&i.Evidence,
+		&i.Proposed,
+		&i.ProposedBy,
+		&i.Confirmed,
+		&i.ConfirmedBy,
+		&i.CommitNo,
+	)
+	return i, err
 }
 
 const sources = `-- name: Sources :many
@@ -5754,7 +6289,7 @@ func (q *Queries) Waiting(ctx context.Context) ([]WaitingRow, error) {
 }
 
 const waitingFor = `-- name: WaitingFor :many
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.valid_until, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
 WHERE d.recipient = $1 AND d.recipient <> '' AND d.state IN ('queued', 'sent', 'received') AND d.sequence >= $2 AND d.sequence <= $3
 ORDER BY d.sequence, d.id_key LIMIT $4
 `
@@ -5797,7 +6332,6 @@ func (q *Queries) WaitingFor(ctx context.Context, arg WaitingForParams) ([]Waiti
 			&i.Message.Created,
 			&i.Message.ExpectedArrival,
 			&i.Message.LateBy,
-			&i.Message.ValidUntil,
 			&i.Message.Header,
 			&i.Message.Signature,
 			&i.Message.Payload,
@@ -5814,6 +6348,7 @@ func (q *Queries) WaitingFor(ctx context.Context, arg WaitingForParams) ([]Waiti
 			&i.Message.Split,
 			&i.Message.Version,
 			&i.Message.Replaces,
+			&i.Message.Repairs,
 			&i.Delivery.IDKey,
 			&i.Delivery.Recipient,
 			&i.Delivery.Chain,
@@ -5833,6 +6368,103 @@ func (q *Queries) WaitingFor(ctx context.Context, arg WaitingForParams) ([]Waiti
 			&i.Delivery.Token,
 			&i.Delivery.CommitNo,
 			&i.Delivery.Arrival,
+			&i.Delivery.ValidUntil,
+			&i.Delivery.Needed,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const waitingMessages = `-- name: WaitingMessages :many
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+WHERE d.recipient = $1 AND d.state IN ('queued', 'sent', 'received') AND (d.needed, d.id_key) > ($2, $3)
+ORDER BY d.needed, d.id_key LIMIT $4
+`
+
+type WaitingMessagesParams struct {
+	Recipient string
+	Needed    string
+	IDKey     string
+	Most      int32
+}
+
+type WaitingMessagesRow struct {
+	Message  Message
+	Delivery Delivery
+}
+
+func (q *Queries) WaitingMessages(ctx context.Context, arg WaitingMessagesParams) ([]WaitingMessagesRow, error) {
+	rows, err := q.query(ctx, q.waitingMessagesStmt, waitingMessages,
+		arg.Recipient,
+		arg.Needed,
+		arg.IDKey,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WaitingMessagesRow
+	for rows.Next() {
+		var i WaitingMessagesRow
+		if err := rows.Scan(
+			&i.Message.IDKey,
+			&i.Message.ID,
+			&i.Message.Route,
+			&i.Message.Kind,
+			&i.Message.Conversation,
+			&i.Message.DocumentID,
+			&i.Message.DocumentKey,
+			&i.Message.Created,
+			&i.Message.ExpectedArrival,
+			&i.Message.LateBy,
+			&i.Message.Header,
+			&i.Message.Signature,
+			&i.Message.Payload,
+			&i.Message.PayloadSize,
+			&i.Message.PayloadDigest,
+			&i.Message.Canonical,
+			&i.Message.CanonicalDigest,
+			&i.Message.Mapping,
+			&i.Message.MappingDigest,
+			&i.Message.SchemaDigest,
+			&i.Message.Whole,
+			&i.Message.WholeKey,
+			&i.Message.Part,
+			&i.Message.Split,
+			&i.Message.Version,
+			&i.Message.Replaces,
+			&i.Message.Repairs,
+			&i.Delivery.IDKey,
+			&i.Delivery.Recipient,
+			&i.Delivery.Chain,
+			&i.Delivery.Sequence,
+			&i.Delivery.State,
+			&i.Delivery.Reason,
+			&i.Delivery.Attempts,
+			&i.Delivery.Tries,
+			&i.Delivery.Troubles,
+			&i.Delivery.Parked,
+			&i.Delivery.NextAttempt,
+			&i.Delivery.LastError,
+			&i.Delivery.Answers,
+			&i.Delivery.Answered,
+			&i.Delivery.Withdrawal,
+			&i.Delivery.Owner,
+			&i.Delivery.Token,
+			&i.Delivery.CommitNo,
+			&i.Delivery.Arrival,
+			&i.Delivery.ValidUntil,
+			&i.Delivery.Needed,
 		); err != nil {
 			return nil, err
 		}

@@ -69,6 +69,12 @@ const (
 	Right_FETCH Right = 22
 	// Hand over blocks of numbers that the administration's own system has allocated, and see what is left.
 	Right_HAND_OVER_NUMBERS Right = 23
+	// Send again what ended without the partner's verdict, or have it made anew.
+	Right_REDRIVE Right = 40
+	// Say of a message that ended without the partner's verdict that it is settled by hand, and why.
+	Right_SETTLE Right = 41
+	// Confirm what another says of one.
+	Right_CONFIRM_SETTLEMENT Right = 42
 )
 
 // Enum value maps for Right.
@@ -93,27 +99,33 @@ var (
 		21: "READ_COVERAGE",
 		22: "FETCH",
 		23: "HAND_OVER_NUMBERS",
+		40: "REDRIVE",
+		41: "SETTLE",
+		42: "CONFIRM_SETTLEMENT",
 	}
 	Right_value = map[string]int32{
-		"RIGHT_UNSPECIFIED": 0,
-		"SUBMIT":            1,
-		"READ_SUBMISSIONS":  2,
-		"READ_INBOX":        3,
-		"DELIVER":           4,
-		"READ_MOVEMENTS":    5,
-		"RECORD_ARRIVAL":    6,
-		"WORK_QUEUES":       7,
-		"BALANCE":           8,
-		"RECORD_DEPARTURE":  9,
-		"APPROVE":           10,
-		"READ_MAPPINGS":     11,
-		"READ_MESSAGES":     12,
-		"READ_AUDIT":        13,
-		"TAKE_SENT":         14,
-		"READ_OVERRIDES":    20,
-		"READ_COVERAGE":     21,
-		"FETCH":             22,
-		"HAND_OVER_NUMBERS": 23,
+		"RIGHT_UNSPECIFIED":  0,
+		"SUBMIT":             1,
+		"READ_SUBMISSIONS":   2,
+		"READ_INBOX":         3,
+		"DELIVER":            4,
+		"READ_MOVEMENTS":     5,
+		"RECORD_ARRIVAL":     6,
+		"WORK_QUEUES":        7,
+		"BALANCE":            8,
+		"RECORD_DEPARTURE":   9,
+		"APPROVE":            10,
+		"READ_MAPPINGS":      11,
+		"READ_MESSAGES":      12,
+		"READ_AUDIT":         13,
+		"TAKE_SENT":          14,
+		"READ_OVERRIDES":     20,
+		"READ_COVERAGE":      21,
+		"FETCH":              22,
+		"HAND_OVER_NUMBERS":  23,
+		"REDRIVE":            40,
+		"SETTLE":             41,
+		"CONFIRM_SETTLEMENT": 42,
 	}
 )
 
@@ -3920,7 +3932,10 @@ type MessageStatus struct {
 	// What the partner has told of the last arrival of what it announces.
 	Arrival *ToldArrival `protobuf:"bytes,30,opt,name=arrival,proto3" json:"arrival,omitempty"`
 	// Of Get alone: the images and scans that it names.
-	Attachments   []*NamedAttachment `protobuf:"bytes,60,rep,name=attachments,proto3" json:"attachments,omitempty"`
+	Attachments []*NamedAttachment `protobuf:"bytes,60,rep,name=attachments,proto3" json:"attachments,omitempty"`
+	// The message that was never handed over in whose place it was made anew, and the one in its own.
+	Repairs       string `protobuf:"bytes,40,opt,name=repairs,proto3" json:"repairs,omitempty"`
+	RepairedBy    string `protobuf:"bytes,41,opt,name=repaired_by,json=repairedBy,proto3" json:"repaired_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4142,6 +4157,20 @@ func (x *MessageStatus) GetAttachments() []*NamedAttachment {
 		return x.Attachments
 	}
 	return nil
+}
+
+func (x *MessageStatus) GetRepairs() string {
+	if x != nil {
+		return x.Repairs
+	}
+	return ""
+}
+
+func (x *MessageStatus) GetRepairedBy() string {
+	if x != nil {
+		return x.RepairedBy
+	}
+	return ""
 }
 
 // Change is one value that a later version of a document has otherwise.
@@ -11330,9 +11359,11 @@ type Partner struct {
 	// Messages go to it: see Balance.
 	Open bool `protobuf:"varint,5,opt,name=open,proto3" json:"open,omitempty"`
 	// How many messages wait for its verdict, and since when the oldest does.
-	Waiting       int32                  `protobuf:"varint,6,opt,name=waiting,proto3" json:"waiting,omitempty"`
-	Oldest        *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=oldest,proto3" json:"oldest,omitempty"`
-	Validities    []*Validity            `protobuf:"bytes,8,rep,name=validities,proto3" json:"validities,omitempty"`
+	Waiting    int32                  `protobuf:"varint,6,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	Oldest     *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=oldest,proto3" json:"oldest,omitempty"`
+	Validities []*Validity            `protobuf:"bytes,8,rep,name=validities,proto3" json:"validities,omitempty"`
+	// How this process sends to each of those it speaks for.
+	Delivering    []*Delivering `protobuf:"bytes,9,rep,name=delivering,proto3" json:"delivering,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -11423,6 +11454,103 @@ func (x *Partner) GetValidities() []*Validity {
 	return nil
 }
 
+func (x *Partner) GetDelivering() []*Delivering {
+	if x != nil {
+		return x.Delivering
+	}
+	return nil
+}
+
+// Delivering is how a process sends to an administration: its circuit breaker, and how many messages
+// travel at once.
+type Delivering struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Partner string                 `protobuf:"bytes,1,opt,name=partner,proto3" json:"partner,omitempty"`
+	// closed: messages travel; open: after failures of the link none does until an instant; probing:
+	// one at a time.
+	Breaker string                 `protobuf:"bytes,2,opt,name=breaker,proto3" json:"breaker,omitempty"`
+	Until   *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=until,proto3" json:"until,omitempty"`
+	// Failures of the link, one behind the other.
+	Failures int32 `protobuf:"varint,4,opt,name=failures,proto3" json:"failures,omitempty"`
+	// How many messages travel now, and how many may.
+	Underway      int32 `protobuf:"varint,5,opt,name=underway,proto3" json:"underway,omitempty"`
+	Window        int32 `protobuf:"varint,6,opt,name=window,proto3" json:"window,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Delivering) Reset() {
+	*x = Delivering{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[139]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Delivering) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Delivering) ProtoMessage() {}
+
+func (x *Delivering) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[139]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Delivering.ProtoReflect.Descriptor instead.
+func (*Delivering) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{139}
+}
+
+func (x *Delivering) GetPartner() string {
+	if x != nil {
+		return x.Partner
+	}
+	return ""
+}
+
+func (x *Delivering) GetBreaker() string {
+	if x != nil {
+		return x.Breaker
+	}
+	return ""
+}
+
+func (x *Delivering) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *Delivering) GetFailures() int32 {
+	if x != nil {
+		return x.Failures
+	}
+	return 0
+}
+
+func (x *Delivering) GetUnderway() int32 {
+	if x != nil {
+		return x.Underway
+	}
+	return 0
+}
+
+func (x *Delivering) GetWindow() int32 {
+	if x != nil {
+		return x.Window
+	}
+	return 0
+}
+
 // Validity is how long something is valid that the exchange depends on.
 type Validity struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -11438,7 +11566,7 @@ type Validity struct {
 
 func (x *Validity) Reset() {
 	*x = Validity{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[139]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[140]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11450,7 +11578,7 @@ func (x *Validity) String() string {
 func (*Validity) ProtoMessage() {}
 
 func (x *Validity) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[139]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[140]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11463,7 +11591,7 @@ func (x *Validity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Validity.ProtoReflect.Descriptor instead.
 func (*Validity) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{139}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{140}
 }
 
 func (x *Validity) GetKind() string {
@@ -11502,7 +11630,7 @@ type ListQueuesRequest struct {
 
 func (x *ListQueuesRequest) Reset() {
 	*x = ListQueuesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[140]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[141]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11514,7 +11642,7 @@ func (x *ListQueuesRequest) String() string {
 func (*ListQueuesRequest) ProtoMessage() {}
 
 func (x *ListQueuesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[140]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[141]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11527,19 +11655,21 @@ func (x *ListQueuesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueuesRequest.ProtoReflect.Descriptor instead.
 func (*ListQueuesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{140}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{141}
 }
 
 type ListQueuesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Queues        []*Queue               `protobuf:"bytes,1,rep,name=queues,proto3" json:"queues,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Queues []*Queue               `protobuf:"bytes,1,rep,name=queues,proto3" json:"queues,omitempty"`
+	// How this process sends to each partner that something waits for.
+	Delivering    []*Delivering `protobuf:"bytes,2,rep,name=delivering,proto3" json:"delivering,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListQueuesResponse) Reset() {
 	*x = ListQueuesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[141]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[142]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11551,7 +11681,7 @@ func (x *ListQueuesResponse) String() string {
 func (*ListQueuesResponse) ProtoMessage() {}
 
 func (x *ListQueuesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[141]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[142]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11564,12 +11694,19 @@ func (x *ListQueuesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueuesResponse.ProtoReflect.Descriptor instead.
 func (*ListQueuesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{141}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{142}
 }
 
 func (x *ListQueuesResponse) GetQueues() []*Queue {
 	if x != nil {
 		return x.Queues
+	}
+	return nil
+}
+
+func (x *ListQueuesResponse) GetDelivering() []*Delivering {
+	if x != nil {
+		return x.Delivering
 	}
 	return nil
 }
@@ -11593,7 +11730,7 @@ type Queue struct {
 
 func (x *Queue) Reset() {
 	*x = Queue{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[142]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[143]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11605,7 +11742,7 @@ func (x *Queue) String() string {
 func (*Queue) ProtoMessage() {}
 
 func (x *Queue) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[142]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[143]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11618,7 +11755,7 @@ func (x *Queue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Queue.ProtoReflect.Descriptor instead.
 func (*Queue) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{142}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{143}
 }
 
 func (x *Queue) GetPartner() string {
@@ -11670,6 +11807,927 @@ func (x *Queue) GetFetched() bool {
 	return false
 }
 
+type ListWaitsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One of the two: the administration, such as KZ, or a message.
+	Partner       string `protobuf:"bytes,1,opt,name=partner,proto3" json:"partner,omitempty"`
+	MessageId     string `protobuf:"bytes,2,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	PageSize      int32  `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken     string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListWaitsRequest) Reset() {
+	*x = ListWaitsRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[144]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListWaitsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListWaitsRequest) ProtoMessage() {}
+
+func (x *ListWaitsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[144]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListWaitsRequest.ProtoReflect.Descriptor instead.
+func (*ListWaitsRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{144}
+}
+
+func (x *ListWaitsRequest) GetPartner() string {
+	if x != nil {
+		return x.Partner
+	}
+	return ""
+}
+
+func (x *ListWaitsRequest) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *ListWaitsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListWaitsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListWaitsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Waits         []*Wait                `protobuf:"bytes,1,rep,name=waits,proto3" json:"waits,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListWaitsResponse) Reset() {
+	*x = ListWaitsResponse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[145]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListWaitsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListWaitsResponse) ProtoMessage() {}
+
+func (x *ListWaitsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[145]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListWaitsResponse.ProtoReflect.Descriptor instead.
+func (*ListWaitsResponse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{145}
+}
+
+func (x *ListWaitsResponse) GetWaits() []*Wait {
+	if x != nil {
+		return x.Waits
+	}
+	return nil
+}
+
+func (x *ListWaitsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// Wait is a message that has no verdict of its partner yet.
+type Wait struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	MessageId string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	Partner   string                 `protobuf:"bytes,2,opt,name=partner,proto3" json:"partner,omitempty"`
+	Route     string                 `protobuf:"bytes,3,opt,name=route,proto3" json:"route,omitempty"`
+	Kind      string                 `protobuf:"bytes,4,opt,name=kind,proto3" json:"kind,omitempty"`
+	State     string                 `protobuf:"bytes,5,opt,name=state,proto3" json:"state,omitempty"`
+	// Why, in words.
+	Reasons         []*Fault               `protobuf:"bytes,6,rep,name=reasons,proto3" json:"reasons,omitempty"`
+	Created         *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=created,proto3" json:"created,omitempty"`
+	ExpectedArrival *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=expected_arrival,json=expectedArrival,proto3" json:"expected_arrival,omitempty"`
+	// When it is tried next; none for what is parked.
+	NextAttempt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=next_attempt,json=nextAttempt,proto3" json:"next_attempt,omitempty"`
+	ValidUntil  *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=valid_until,json=validUntil,proto3" json:"valid_until,omitempty"`
+	Attempts    int32                  `protobuf:"varint,11,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	// The message of its chain that goes before it.
+	Behind        string `protobuf:"bytes,12,opt,name=behind,proto3" json:"behind,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Wait) Reset() {
+	*x = Wait{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[146]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Wait) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Wait) ProtoMessage() {}
+
+func (x *Wait) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[146]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Wait.ProtoReflect.Descriptor instead.
+func (*Wait) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{146}
+}
+
+func (x *Wait) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *Wait) GetPartner() string {
+	if x != nil {
+		return x.Partner
+	}
+	return ""
+}
+
+func (x *Wait) GetRoute() string {
+	if x != nil {
+		return x.Route
+	}
+	return ""
+}
+
+func (x *Wait) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Wait) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *Wait) GetReasons() []*Fault {
+	if x != nil {
+		return x.Reasons
+	}
+	return nil
+}
+
+func (x *Wait) GetCreated() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Created
+	}
+	return nil
+}
+
+func (x *Wait) GetExpectedArrival() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpectedArrival
+	}
+	return nil
+}
+
+func (x *Wait) GetNextAttempt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NextAttempt
+	}
+	return nil
+}
+
+func (x *Wait) GetValidUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ValidUntil
+	}
+	return nil
+}
+
+func (x *Wait) GetAttempts() int32 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *Wait) GetBehind() string {
+	if x != nil {
+		return x.Behind
+	}
+	return ""
+}
+
+type TryRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One of the two: messages, at most 100, or all that waits for an administration.
+	MessageIds    []string `protobuf:"bytes,1,rep,name=message_ids,json=messageIds,proto3" json:"message_ids,omitempty"`
+	Partner       string   `protobuf:"bytes,2,opt,name=partner,proto3" json:"partner,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TryRequest) Reset() {
+	*x = TryRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[147]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TryRequest) ProtoMessage() {}
+
+func (x *TryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[147]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TryRequest.ProtoReflect.Descriptor instead.
+func (*TryRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{147}
+}
+
+func (x *TryRequest) GetMessageIds() []string {
+	if x != nil {
+		return x.MessageIds
+	}
+	return nil
+}
+
+func (x *TryRequest) GetPartner() string {
+	if x != nil {
+		return x.Partner
+	}
+	return ""
+}
+
+type TryResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many are due now that were not.
+	Tried int32 `protobuf:"varint,1,opt,name=tried,proto3" json:"tried,omitempty"`
+	// Why others are not.
+	Faults        []*Fault `protobuf:"bytes,2,rep,name=faults,proto3" json:"faults,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TryResponse) Reset() {
+	*x = TryResponse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[148]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TryResponse) ProtoMessage() {}
+
+func (x *TryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[148]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TryResponse.ProtoReflect.Descriptor instead.
+func (*TryResponse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{148}
+}
+
+func (x *TryResponse) GetTried() int32 {
+	if x != nil {
+		return x.Tried
+	}
+	return 0
+}
+
+func (x *TryResponse) GetFaults() []*Fault {
+	if x != nil {
+		return x.Faults
+	}
+	return nil
+}
+
+type ListDeadLettersRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	PageSize      int32                  `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken     string                 `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDeadLettersRequest) Reset() {
+	*x = ListDeadLettersRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[149]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDeadLettersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDeadLettersRequest) ProtoMessage() {}
+
+func (x *ListDeadLettersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[149]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDeadLettersRequest.ProtoReflect.Descriptor instead.
+func (*ListDeadLettersRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{149}
+}
+
+func (x *ListDeadLettersRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListDeadLettersRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListDeadLettersResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Letters       []*DeadLetter          `protobuf:"bytes,1,rep,name=letters,proto3" json:"letters,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDeadLettersResponse) Reset() {
+	*x = ListDeadLettersResponse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[150]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDeadLettersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDeadLettersResponse) ProtoMessage() {}
+
+func (x *ListDeadLettersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[150]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDeadLettersResponse.ProtoReflect.Descriptor instead.
+func (*ListDeadLettersResponse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{150}
+}
+
+func (x *ListDeadLettersResponse) GetLetters() []*DeadLetter {
+	if x != nil {
+		return x.Letters
+	}
+	return nil
+}
+
+func (x *ListDeadLettersResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// DeadLetter is a message that ended without its partner's verdict, or what became of one.
+type DeadLetter struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	MessageId string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	Partner   string                 `protobuf:"bytes,2,opt,name=partner,proto3" json:"partner,omitempty"`
+	Route     string                 `protobuf:"bytes,3,opt,name=route,proto3" json:"route,omitempty"`
+	Kind      string                 `protobuf:"bytes,4,opt,name=kind,proto3" json:"kind,omitempty"`
+	// dead; what was sent again is queued or sent; settled.
+	State string `protobuf:"bytes,5,opt,name=state,proto3" json:"state,omitempty"`
+	// Why, in words.
+	Reason          string                 `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	Created         *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=created,proto3" json:"created,omitempty"`
+	ExpectedArrival *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=expected_arrival,json=expectedArrival,proto3" json:"expected_arrival,omitempty"`
+	ValidUntil      *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=valid_until,json=validUntil,proto3" json:"valid_until,omitempty"`
+	Attempts        int32                  `protobuf:"varint,10,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	PayloadDigest   string                 `protobuf:"bytes,11,opt,name=payload_digest,json=payloadDigest,proto3" json:"payload_digest,omitempty"`
+	// The message in whose place it was made anew, and the one that was in its own.
+	Repairs    string `protobuf:"bytes,12,opt,name=repairs,proto3" json:"repairs,omitempty"`
+	RepairedBy string `protobuf:"bytes,13,opt,name=repaired_by,json=repairedBy,proto3" json:"repaired_by,omitempty"`
+	// What is said of it by hand.
+	Settlement    *Settlement `protobuf:"bytes,14,opt,name=settlement,proto3" json:"settlement,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeadLetter) Reset() {
+	*x = DeadLetter{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[151]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeadLetter) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeadLetter) ProtoMessage() {}
+
+func (x *DeadLetter) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[151]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeadLetter.ProtoReflect.Descriptor instead.
+func (*DeadLetter) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{151}
+}
+
+func (x *DeadLetter) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *DeadLetter) GetPartner() string {
+	if x != nil {
+		return x.Partner
+	}
+	return ""
+}
+
+func (x *DeadLetter) GetRoute() string {
+	if x != nil {
+		return x.Route
+	}
+	return ""
+}
+
+func (x *DeadLetter) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *DeadLetter) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *DeadLetter) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *DeadLetter) GetCreated() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Created
+	}
+	return nil
+}
+
+func (x *DeadLetter) GetExpectedArrival() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpectedArrival
+	}
+	return nil
+}
+
+func (x *DeadLetter) GetValidUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ValidUntil
+	}
+	return nil
+}
+
+func (x *DeadLetter) GetAttempts() int32 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *DeadLetter) GetPayloadDigest() string {
+	if x != nil {
+		return x.PayloadDigest
+	}
+	return ""
+}
+
+func (x *DeadLetter) GetRepairs() string {
+	if x != nil {
+		return x.Repairs
+	}
+	return ""
+}
+
+func (x *DeadLetter) GetRepairedBy() string {
+	if x != nil {
+		return x.RepairedBy
+	}
+	return ""
+}
+
+func (x *DeadLetter) GetSettlement() *Settlement {
+	if x != nil {
+		return x.Settlement
+	}
+	return nil
+}
+
+// Settlement is what two people say of a message that ended without the partner's verdict.
+type Settlement struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Reason string                 `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	// SHA-256 of what shows it, in hexadecimal digits. It is kept elsewhere.
+	EvidenceDigest string                 `protobuf:"bytes,2,opt,name=evidence_digest,json=evidenceDigest,proto3" json:"evidence_digest,omitempty"`
+	Proposed       *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=proposed,proto3" json:"proposed,omitempty"`
+	ProposedBy     string                 `protobuf:"bytes,4,opt,name=proposed_by,json=proposedBy,proto3" json:"proposed_by,omitempty"`
+	// None: nobody has confirmed it yet.
+	Confirmed     *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=confirmed,proto3" json:"confirmed,omitempty"`
+	ConfirmedBy   string                 `protobuf:"bytes,6,opt,name=confirmed_by,json=confirmedBy,proto3" json:"confirmed_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Settlement) Reset() {
+	*x = Settlement{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[152]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Settlement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Settlement) ProtoMessage() {}
+
+func (x *Settlement) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[152]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Settlement.ProtoReflect.Descriptor instead.
+func (*Settlement) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{152}
+}
+
+func (x *Settlement) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Settlement) GetEvidenceDigest() string {
+	if x != nil {
+		return x.EvidenceDigest
+	}
+	return ""
+}
+
+func (x *Settlement) GetProposed() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Proposed
+	}
+	return nil
+}
+
+func (x *Settlement) GetProposedBy() string {
+	if x != nil {
+		return x.ProposedBy
+	}
+	return ""
+}
+
+func (x *Settlement) GetConfirmed() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Confirmed
+	}
+	return nil
+}
+
+func (x *Settlement) GetConfirmedBy() string {
+	if x != nil {
+		return x.ConfirmedBy
+	}
+	return ""
+}
+
+type RedriveRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	MessageId string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// How many seconds it is valid from now on; 0: as long as its route says, which is the most.
+	ValidFor      int64 `protobuf:"varint,2,opt,name=valid_for,json=validFor,proto3" json:"valid_for,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RedriveRequest) Reset() {
+	*x = RedriveRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[153]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RedriveRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RedriveRequest) ProtoMessage() {}
+
+func (x *RedriveRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[153]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RedriveRequest.ProtoReflect.Descriptor instead.
+func (*RedriveRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{153}
+}
+
+func (x *RedriveRequest) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *RedriveRequest) GetValidFor() int64 {
+	if x != nil {
+		return x.ValidFor
+	}
+	return 0
+}
+
+type RepairRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	MessageId     string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RepairRequest) Reset() {
+	*x = RepairRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[154]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RepairRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RepairRequest) ProtoMessage() {}
+
+func (x *RepairRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[154]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RepairRequest.ProtoReflect.Descriptor instead.
+func (*RepairRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{154}
+}
+
+func (x *RepairRequest) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+type SettleRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	MessageId string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// 5 to 500 characters.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// SHA-256 of what shows it, in hexadecimal digits.
+	EvidenceDigest string `protobuf:"bytes,3,opt,name=evidence_digest,json=evidenceDigest,proto3" json:"evidence_digest,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *SettleRequest) Reset() {
+	*x = SettleRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[155]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SettleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SettleRequest) ProtoMessage() {}
+
+func (x *SettleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[155]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SettleRequest.ProtoReflect.Descriptor instead.
+func (*SettleRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{155}
+}
+
+func (x *SettleRequest) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *SettleRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *SettleRequest) GetEvidenceDigest() string {
+	if x != nil {
+		return x.EvidenceDigest
+	}
+	return ""
+}
+
+type ConfirmSettlementRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	MessageId string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// Of the evidence that the second person has seen: what is said has to name the same. Empty: it
+	// is not compared.
+	EvidenceDigest string `protobuf:"bytes,2,opt,name=evidence_digest,json=evidenceDigest,proto3" json:"evidence_digest,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *ConfirmSettlementRequest) Reset() {
+	*x = ConfirmSettlementRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[156]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfirmSettlementRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfirmSettlementRequest) ProtoMessage() {}
+
+func (x *ConfirmSettlementRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[156]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfirmSettlementRequest.ProtoReflect.Descriptor instead.
+func (*ConfirmSettlementRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{156}
+}
+
+func (x *ConfirmSettlementRequest) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *ConfirmSettlementRequest) GetEvidenceDigest() string {
+	if x != nil {
+		return x.EvidenceDigest
+	}
+	return ""
+}
+
 type CheckPartnerRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The administration, such as KZ.
@@ -11680,7 +12738,7 @@ type CheckPartnerRequest struct {
 
 func (x *CheckPartnerRequest) Reset() {
 	*x = CheckPartnerRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[143]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[157]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11692,7 +12750,7 @@ func (x *CheckPartnerRequest) String() string {
 func (*CheckPartnerRequest) ProtoMessage() {}
 
 func (x *CheckPartnerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[143]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[157]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11705,7 +12763,7 @@ func (x *CheckPartnerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckPartnerRequest.ProtoReflect.Descriptor instead.
 func (*CheckPartnerRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{143}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{157}
 }
 
 func (x *CheckPartnerRequest) GetPartner() string {
@@ -11734,7 +12792,7 @@ type PartnerCheck struct {
 
 func (x *PartnerCheck) Reset() {
 	*x = PartnerCheck{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[144]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[158]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11746,7 +12804,7 @@ func (x *PartnerCheck) String() string {
 func (*PartnerCheck) ProtoMessage() {}
 
 func (x *PartnerCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[144]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[158]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11759,7 +12817,7 @@ func (x *PartnerCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerCheck.ProtoReflect.Descriptor instead.
 func (*PartnerCheck) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{144}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{158}
 }
 
 func (x *PartnerCheck) GetStep() string {
@@ -11818,7 +12876,7 @@ type Loss struct {
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[145]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[159]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11830,7 +12888,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[145]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[159]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11843,7 +12901,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{145}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{159}
 }
 
 func (x *Loss) GetReason() LossReason {
@@ -11913,7 +12971,7 @@ type LostValue struct {
 
 func (x *LostValue) Reset() {
 	*x = LostValue{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[146]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[160]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11925,7 +12983,7 @@ func (x *LostValue) String() string {
 func (*LostValue) ProtoMessage() {}
 
 func (x *LostValue) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[146]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[160]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11938,7 +12996,7 @@ func (x *LostValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LostValue.ProtoReflect.Descriptor instead.
 func (*LostValue) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{146}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{160}
 }
 
 func (x *LostValue) GetLocation() string {
@@ -11995,7 +13053,7 @@ type ElsewhereRequest struct {
 
 func (x *ElsewhereRequest) Reset() {
 	*x = ElsewhereRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[147]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[161]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12007,7 +13065,7 @@ func (x *ElsewhereRequest) String() string {
 func (*ElsewhereRequest) ProtoMessage() {}
 
 func (x *ElsewhereRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[147]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[161]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12020,7 +13078,7 @@ func (x *ElsewhereRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElsewhereRequest.ProtoReflect.Descriptor instead.
 func (*ElsewhereRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{147}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{161}
 }
 
 func (x *ElsewhereRequest) GetText() string {
@@ -12049,7 +13107,7 @@ type ElsewhereResponse struct {
 
 func (x *ElsewhereResponse) Reset() {
 	*x = ElsewhereResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[148]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[162]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12061,7 +13119,7 @@ func (x *ElsewhereResponse) String() string {
 func (*ElsewhereResponse) ProtoMessage() {}
 
 func (x *ElsewhereResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[148]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[162]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12074,7 +13132,7 @@ func (x *ElsewhereResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElsewhereResponse.ProtoReflect.Descriptor instead.
 func (*ElsewhereResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{148}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{162}
 }
 
 func (x *ElsewhereResponse) GetGlimpses() []*Glimpse {
@@ -12105,7 +13163,7 @@ type Glimpse struct {
 
 func (x *Glimpse) Reset() {
 	*x = Glimpse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[149]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[163]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12117,7 +13175,7 @@ func (x *Glimpse) String() string {
 func (*Glimpse) ProtoMessage() {}
 
 func (x *Glimpse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[149]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[163]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12130,7 +13188,7 @@ func (x *Glimpse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Glimpse.ProtoReflect.Descriptor instead.
 func (*Glimpse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{149}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{163}
 }
 
 func (x *Glimpse) GetMovementId() string {
@@ -12165,7 +13223,7 @@ type OpenMovementRequest struct {
 
 func (x *OpenMovementRequest) Reset() {
 	*x = OpenMovementRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[150]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[164]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12177,7 +13235,7 @@ func (x *OpenMovementRequest) String() string {
 func (*OpenMovementRequest) ProtoMessage() {}
 
 func (x *OpenMovementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[150]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[164]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12190,7 +13248,7 @@ func (x *OpenMovementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenMovementRequest.ProtoReflect.Descriptor instead.
 func (*OpenMovementRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{150}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{164}
 }
 
 func (x *OpenMovementRequest) GetMovementId() string {
@@ -12223,7 +13281,7 @@ type OverridesRequest struct {
 
 func (x *OverridesRequest) Reset() {
 	*x = OverridesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[151]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[165]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12235,7 +13293,7 @@ func (x *OverridesRequest) String() string {
 func (*OverridesRequest) ProtoMessage() {}
 
 func (x *OverridesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[151]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[165]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12248,7 +13306,7 @@ func (x *OverridesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OverridesRequest.ProtoReflect.Descriptor instead.
 func (*OverridesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{151}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{165}
 }
 
 func (x *OverridesRequest) GetOffice() string {
@@ -12293,7 +13351,7 @@ type OverridesResponse struct {
 
 func (x *OverridesResponse) Reset() {
 	*x = OverridesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[152]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[166]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12305,7 +13363,7 @@ func (x *OverridesResponse) String() string {
 func (*OverridesResponse) ProtoMessage() {}
 
 func (x *OverridesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[152]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[166]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12318,7 +13376,7 @@ func (x *OverridesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OverridesResponse.ProtoReflect.Descriptor instead.
 func (*OverridesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{152}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{166}
 }
 
 func (x *OverridesResponse) GetOffice() string {
@@ -12377,7 +13435,7 @@ type Override struct {
 
 func (x *Override) Reset() {
 	*x = Override{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[153]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[167]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12389,7 +13447,7 @@ func (x *Override) String() string {
 func (*Override) ProtoMessage() {}
 
 func (x *Override) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[153]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[167]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12402,7 +13460,7 @@ func (x *Override) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Override.ProtoReflect.Descriptor instead.
 func (*Override) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{153}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{167}
 }
 
 func (x *Override) GetAt() *timestamppb.Timestamp {
@@ -12468,7 +13526,7 @@ type CoverageRequest struct {
 
 func (x *CoverageRequest) Reset() {
 	*x = CoverageRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[154]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[168]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12480,7 +13538,7 @@ func (x *CoverageRequest) String() string {
 func (*CoverageRequest) ProtoMessage() {}
 
 func (x *CoverageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[154]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[168]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12493,7 +13551,7 @@ func (x *CoverageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoverageRequest.ProtoReflect.Descriptor instead.
 func (*CoverageRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{154}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{168}
 }
 
 func (x *CoverageRequest) GetMonth() string {
@@ -12530,7 +13588,7 @@ type CoverageResponse struct {
 
 func (x *CoverageResponse) Reset() {
 	*x = CoverageResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[155]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[169]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12542,7 +13600,7 @@ func (x *CoverageResponse) String() string {
 func (*CoverageResponse) ProtoMessage() {}
 
 func (x *CoverageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[155]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[169]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12555,7 +13613,7 @@ func (x *CoverageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoverageResponse.ProtoReflect.Descriptor instead.
 func (*CoverageResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{155}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{169}
 }
 
 func (x *CoverageResponse) GetMonth() string {
@@ -12601,7 +13659,7 @@ type Coverage struct {
 
 func (x *Coverage) Reset() {
 	*x = Coverage{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[156]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[170]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12613,7 +13671,7 @@ func (x *Coverage) String() string {
 func (*Coverage) ProtoMessage() {}
 
 func (x *Coverage) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[156]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[170]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12626,7 +13684,7 @@ func (x *Coverage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Coverage.ProtoReflect.Descriptor instead.
 func (*Coverage) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{156}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{170}
 }
 
 func (x *Coverage) GetExitOffice() string {
@@ -13022,7 +14080,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x14\n" +
 	"\x05state\x18\x03 \x01(\tR\x05state\x12\x16\n" +
 	"\x06digest\x18\x04 \x01(\tR\x06digest\x12*\n" +
-	"\x06faults\x18\x05 \x03(\v2\x12.exchange.v1.FaultR\x06faults\"\xfa\a\n" +
+	"\x06faults\x18\x05 \x03(\v2\x12.exchange.v1.FaultR\x06faults\"\xb5\b\n" +
 	"\rMessageStatus\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x12\n" +
@@ -13056,7 +14114,10 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"replacedBy\x12-\n" +
 	"\achanges\x18\x19 \x03(\v2\x13.exchange.v1.ChangeR\achanges\x122\n" +
 	"\aarrival\x18\x1e \x01(\v2\x18.exchange.v1.ToldArrivalR\aarrival\x12>\n" +
-	"\vattachments\x18< \x03(\v2\x1c.exchange.v1.NamedAttachmentR\vattachments\"`\n" +
+	"\vattachments\x18< \x03(\v2\x1c.exchange.v1.NamedAttachmentR\vattachments\x12\x18\n" +
+	"\arepairs\x18( \x01(\tR\arepairs\x12\x1f\n" +
+	"\vrepaired_by\x18) \x01(\tR\n" +
+	"repairedBy\"`\n" +
 	"\x06Change\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x14\n" +
 	"\x05place\x18\x02 \x01(\tR\x05place\x12\x16\n" +
@@ -13676,7 +14737,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x13ListPartnersRequest\"q\n" +
 	"\x14ListPartnersResponse\x120\n" +
 	"\bpartners\x18\x01 \x03(\v2\x14.exchange.v1.PartnerR\bpartners\x12'\n" +
-	"\x03own\x18\x02 \x03(\v2\x15.exchange.v1.ValidityR\x03own\"\x8c\x02\n" +
+	"\x03own\x18\x02 \x03(\v2\x15.exchange.v1.ValidityR\x03own\"\xc5\x02\n" +
 	"\aPartner\x12(\n" +
 	"\x0fadministrations\x18\x01 \x03(\tR\x0fadministrations\x12\x10\n" +
 	"\x03uri\x18\x02 \x01(\tR\x03uri\x12\x18\n" +
@@ -13687,15 +14748,29 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x06oldest\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x06oldest\x125\n" +
 	"\n" +
 	"validities\x18\b \x03(\v2\x15.exchange.v1.ValidityR\n" +
-	"validities\"\x87\x01\n" +
+	"validities\x127\n" +
+	"\n" +
+	"delivering\x18\t \x03(\v2\x17.exchange.v1.DeliveringR\n" +
+	"delivering\"\xc2\x01\n" +
+	"\n" +
+	"Delivering\x12\x18\n" +
+	"\apartner\x18\x01 \x01(\tR\apartner\x12\x18\n" +
+	"\abreaker\x18\x02 \x01(\tR\abreaker\x120\n" +
+	"\x05until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x1a\n" +
+	"\bfailures\x18\x04 \x01(\x05R\bfailures\x12\x1a\n" +
+	"\bunderway\x18\x05 \x01(\x05R\bunderway\x12\x16\n" +
+	"\x06window\x18\x06 \x01(\x05R\x06window\"\x87\x01\n" +
 	"\bValidity\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x120\n" +
 	"\x05until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x1b\n" +
 	"\tdays_left\x18\x04 \x01(\x05R\bdaysLeft\"\x13\n" +
-	"\x11ListQueuesRequest\"@\n" +
+	"\x11ListQueuesRequest\"y\n" +
 	"\x12ListQueuesResponse\x12*\n" +
-	"\x06queues\x18\x01 \x03(\v2\x12.exchange.v1.QueueR\x06queues\"\xc9\x01\n" +
+	"\x06queues\x18\x01 \x03(\v2\x12.exchange.v1.QueueR\x06queues\x127\n" +
+	"\n" +
+	"delivering\x18\x02 \x03(\v2\x17.exchange.v1.DeliveringR\n" +
+	"delivering\"\xc9\x01\n" +
 	"\x05Queue\x12\x18\n" +
 	"\apartner\x18\x01 \x01(\tR\apartner\x12\x14\n" +
 	"\x05route\x18\x02 \x01(\tR\x05route\x12\x14\n" +
@@ -13703,7 +14778,95 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\bmessages\x18\x04 \x01(\x05R\bmessages\x122\n" +
 	"\x06oldest\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x06oldest\x12\x10\n" +
 	"\x03age\x18\x06 \x01(\x03R\x03age\x12\x18\n" +
-	"\afetched\x18\a \x01(\bR\afetched\"/\n" +
+	"\afetched\x18\a \x01(\bR\afetched\"\x87\x01\n" +
+	"\x10ListWaitsRequest\x12\x18\n" +
+	"\apartner\x18\x01 \x01(\tR\apartner\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x02 \x01(\tR\tmessageId\x12\x1b\n" +
+	"\tpage_size\x18\x03 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x04 \x01(\tR\tpageToken\"d\n" +
+	"\x11ListWaitsResponse\x12'\n" +
+	"\x05waits\x18\x01 \x03(\v2\x11.exchange.v1.WaitR\x05waits\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xda\x03\n" +
+	"\x04Wait\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x18\n" +
+	"\apartner\x18\x02 \x01(\tR\apartner\x12\x14\n" +
+	"\x05route\x18\x03 \x01(\tR\x05route\x12\x12\n" +
+	"\x04kind\x18\x04 \x01(\tR\x04kind\x12\x14\n" +
+	"\x05state\x18\x05 \x01(\tR\x05state\x12,\n" +
+	"\areasons\x18\x06 \x03(\v2\x12.exchange.v1.FaultR\areasons\x124\n" +
+	"\acreated\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x12E\n" +
+	"\x10expected_arrival\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x0fexpectedArrival\x12=\n" +
+	"\fnext_attempt\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\vnextAttempt\x12;\n" +
+	"\vvalid_until\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"validUntil\x12\x1a\n" +
+	"\battempts\x18\v \x01(\x05R\battempts\x12\x16\n" +
+	"\x06behind\x18\f \x01(\tR\x06behind\"G\n" +
+	"\n" +
+	"TryRequest\x12\x1f\n" +
+	"\vmessage_ids\x18\x01 \x03(\tR\n" +
+	"messageIds\x12\x18\n" +
+	"\apartner\x18\x02 \x01(\tR\apartner\"O\n" +
+	"\vTryResponse\x12\x14\n" +
+	"\x05tried\x18\x01 \x01(\x05R\x05tried\x12*\n" +
+	"\x06faults\x18\x02 \x03(\v2\x12.exchange.v1.FaultR\x06faults\"T\n" +
+	"\x16ListDeadLettersRequest\x12\x1b\n" +
+	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\"t\n" +
+	"\x17ListDeadLettersResponse\x121\n" +
+	"\aletters\x18\x01 \x03(\v2\x17.exchange.v1.DeadLetterR\aletters\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x8e\x04\n" +
+	"\n" +
+	"DeadLetter\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x18\n" +
+	"\apartner\x18\x02 \x01(\tR\apartner\x12\x14\n" +
+	"\x05route\x18\x03 \x01(\tR\x05route\x12\x12\n" +
+	"\x04kind\x18\x04 \x01(\tR\x04kind\x12\x14\n" +
+	"\x05state\x18\x05 \x01(\tR\x05state\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\x124\n" +
+	"\acreated\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x12E\n" +
+	"\x10expected_arrival\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x0fexpectedArrival\x12;\n" +
+	"\vvalid_until\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"validUntil\x12\x1a\n" +
+	"\battempts\x18\n" +
+	" \x01(\x05R\battempts\x12%\n" +
+	"\x0epayload_digest\x18\v \x01(\tR\rpayloadDigest\x12\x18\n" +
+	"\arepairs\x18\f \x01(\tR\arepairs\x12\x1f\n" +
+	"\vrepaired_by\x18\r \x01(\tR\n" +
+	"repairedBy\x127\n" +
+	"\n" +
+	"settlement\x18\x0e \x01(\v2\x17.exchange.v1.SettlementR\n" +
+	"settlement\"\x83\x02\n" +
+	"\n" +
+	"Settlement\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\x12'\n" +
+	"\x0fevidence_digest\x18\x02 \x01(\tR\x0eevidenceDigest\x126\n" +
+	"\bproposed\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\bproposed\x12\x1f\n" +
+	"\vproposed_by\x18\x04 \x01(\tR\n" +
+	"proposedBy\x128\n" +
+	"\tconfirmed\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tconfirmed\x12!\n" +
+	"\fconfirmed_by\x18\x06 \x01(\tR\vconfirmedBy\"L\n" +
+	"\x0eRedriveRequest\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x1b\n" +
+	"\tvalid_for\x18\x02 \x01(\x03R\bvalidFor\".\n" +
+	"\rRepairRequest\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\"o\n" +
+	"\rSettleRequest\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12'\n" +
+	"\x0fevidence_digest\x18\x03 \x01(\tR\x0eevidenceDigest\"b\n" +
+	"\x18ConfirmSettlementRequest\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x12'\n" +
+	"\x0fevidence_digest\x18\x02 \x01(\tR\x0eevidenceDigest\"/\n" +
 	"\x13CheckPartnerRequest\x12\x18\n" +
 	"\apartner\x18\x01 \x01(\tR\apartner\"\x99\x01\n" +
 	"\fPartnerCheck\x12\x12\n" +
@@ -13791,7 +14954,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"recognised\x18\t \x01(\x03R\n" +
 	"recognised\x12'\n" +
 	"\x0finspected_again\x18\n" +
-	" \x01(\x03R\x0einspectedAgain*\xd4\x02\n" +
+	" \x01(\x03R\x0einspectedAgain*\x85\x03\n" +
 	"\x05Right\x12\x15\n" +
 	"\x11RIGHT_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
@@ -13815,7 +14978,11 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x0eREAD_OVERRIDES\x10\x14\x12\x11\n" +
 	"\rREAD_COVERAGE\x10\x15\x12\t\n" +
 	"\x05FETCH\x10\x16\x12\x15\n" +
-	"\x11HAND_OVER_NUMBERS\x10\x17*(\n" +
+	"\x11HAND_OVER_NUMBERS\x10\x17\x12\v\n" +
+	"\aREDRIVE\x10(\x12\n" +
+	"\n" +
+	"\x06SETTLE\x10)\x12\x16\n" +
+	"\x12CONFIRM_SETTLEMENT\x10**(\n" +
 	"\x04Duty\x12\x14\n" +
 	"\x10DUTY_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
@@ -13944,7 +15111,16 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x04List\x12$.exchange.v1.ListNumberBlocksRequest\x1a%.exchange.v1.ListNumberBlocksResponse\"!\xf0\xbb\x18\x17\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/checklist-numbers\x12w\n" +
 	"\x04Uses\x12\".exchange.v1.ListNumberUsesRequest\x1a#.exchange.v1.ListNumberUsesResponse\"&\xf0\xbb\x18\x17\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/checklist-numbers/uses2z\n" +
 	"\rReportService\x12i\n" +
-	"\bCoverage\x12\x1c.exchange.v1.CoverageRequest\x1a\x1d.exchange.v1.CoverageResponse\" \xf0\xbb\x18\x15\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/reports/coverage:J\n" +
+	"\bCoverage\x12\x1c.exchange.v1.CoverageRequest\x1a\x1d.exchange.v1.CoverageResponse\" \xf0\xbb\x18\x15\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/reports/coverage2\x92\x06\n" +
+	"\rOutboxService\x12^\n" +
+	"\x05Waits\x12\x1d.exchange.v1.ListWaitsRequest\x1a\x1e.exchange.v1.ListWaitsResponse\"\x16\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\f\x12\n" +
+	"/v1/outbox\x12W\n" +
+	"\x03Try\x12\x17.exchange.v1.TryRequest\x1a\x18.exchange.v1.TryResponse\"\x1d\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x13:\x01*\"\x0e/v1/outbox:try\x12u\n" +
+	"\vDeadLetters\x12#.exchange.v1.ListDeadLettersRequest\x1a$.exchange.v1.ListDeadLettersResponse\"\x1b\xf0\xbb\x18\a\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/outbox:dead\x12o\n" +
+	"\aRedrive\x12\x1b.exchange.v1.RedriveRequest\x1a\x17.exchange.v1.DeadLetter\".\xf0\xbb\x18(\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/outbox/{message_id}:redrive\x12l\n" +
+	"\x06Repair\x12\x1a.exchange.v1.RepairRequest\x1a\x17.exchange.v1.DeadLetter\"-\xf0\xbb\x18(\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/outbox/{message_id}:repair\x12l\n" +
+	"\x06Settle\x12\x1a.exchange.v1.SettleRequest\x1a\x17.exchange.v1.DeadLetter\"-\xf0\xbb\x18)\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/outbox/{message_id}:settle\x12\x83\x01\n" +
+	"\x11ConfirmSettlement\x12%.exchange.v1.ConfirmSettlementRequest\x1a\x17.exchange.v1.DeadLetter\".\xf0\xbb\x18*\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/outbox/{message_id}:confirm:J\n" +
 	"\x05right\x12\x1e.google.protobuf.MethodOptions\x18\xbe\x87\x03 \x01(\x0e2\x12.exchange.v1.RightR\x05rightB4Z2customs.example/gateway/api/exchange/v1;exchangev1b\x06proto3"
 
 var (
@@ -13960,7 +15136,7 @@ func file_exchange_v1_exchange_proto_rawDescGZIP() []byte {
 }
 
 var file_exchange_v1_exchange_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 161)
+var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 175)
 var file_exchange_v1_exchange_proto_goTypes = []any{
 	(Right)(0),                         // 0: exchange.v1.Right
 	(Duty)(0),                          // 1: exchange.v1.Duty
@@ -14107,352 +15283,397 @@ var file_exchange_v1_exchange_proto_goTypes = []any{
 	(*ListPartnersRequest)(nil),        // 142: exchange.v1.ListPartnersRequest
 	(*ListPartnersResponse)(nil),       // 143: exchange.v1.ListPartnersResponse
 	(*Partner)(nil),                    // 144: exchange.v1.Partner
-	(*Validity)(nil),                   // 145: exchange.v1.Validity
-	(*ListQueuesRequest)(nil),          // 146: exchange.v1.ListQueuesRequest
-	(*ListQueuesResponse)(nil),         // 147: exchange.v1.ListQueuesResponse
-	(*Queue)(nil),                      // 148: exchange.v1.Queue
-	(*CheckPartnerRequest)(nil),        // 149: exchange.v1.CheckPartnerRequest
-	(*PartnerCheck)(nil),               // 150: exchange.v1.PartnerCheck
-	(*Loss)(nil),                       // 151: exchange.v1.Loss
-	(*LostValue)(nil),                  // 152: exchange.v1.LostValue
-	(*ElsewhereRequest)(nil),           // 153: exchange.v1.ElsewhereRequest
-	(*ElsewhereResponse)(nil),          // 154: exchange.v1.ElsewhereResponse
-	(*Glimpse)(nil),                    // 155: exchange.v1.Glimpse
-	(*OpenMovementRequest)(nil),        // 156: exchange.v1.OpenMovementRequest
-	(*OverridesRequest)(nil),           // 157: exchange.v1.OverridesRequest
-	(*OverridesResponse)(nil),          // 158: exchange.v1.OverridesResponse
-	(*Override)(nil),                   // 159: exchange.v1.Override
-	(*CoverageRequest)(nil),            // 160: exchange.v1.CoverageRequest
-	(*CoverageResponse)(nil),           // 161: exchange.v1.CoverageResponse
-	(*Coverage)(nil),                   // 162: exchange.v1.Coverage
-	nil,                                // 163: exchange.v1.ExplainResponse.NamespacesEntry
-	nil,                                // 164: exchange.v1.UnreadPlace.NamespacesEntry
-	nil,                                // 165: exchange.v1.Fault.NamespacesEntry
-	nil,                                // 166: exchange.v1.LostValue.NamespacesEntry
-	(*timestamppb.Timestamp)(nil),      // 167: google.protobuf.Timestamp
-	(*descriptorpb.MethodOptions)(nil), // 168: google.protobuf.MethodOptions
+	(*Delivering)(nil),                 // 145: exchange.v1.Delivering
+	(*Validity)(nil),                   // 146: exchange.v1.Validity
+	(*ListQueuesRequest)(nil),          // 147: exchange.v1.ListQueuesRequest
+	(*ListQueuesResponse)(nil),         // 148: exchange.v1.ListQueuesResponse
+	(*Queue)(nil),                      // 149: exchange.v1.Queue
+	(*ListWaitsRequest)(nil),           // 150: exchange.v1.ListWaitsRequest
+	(*ListWaitsResponse)(nil),          // 151: exchange.v1.ListWaitsResponse
+	(*Wait)(nil),                       // 152: exchange.v1.Wait
+	(*TryRequest)(nil),                 // 153: exchange.v1.TryRequest
+	(*TryResponse)(nil),                // 154: exchange.v1.TryResponse
+	(*ListDeadLettersRequest)(nil),     // 155: exchange.v1.ListDeadLettersRequest
+	(*ListDeadLettersResponse)(nil),    // 156: exchange.v1.ListDeadLettersResponse
+	(*DeadLetter)(nil),                 // 157: exchange.v1.DeadLetter
+	(*Settlement)(nil),                 // 158: exchange.v1.Settlement
+	(*RedriveRequest)(nil),             // 159: exchange.v1.RedriveRequest
+	(*RepairRequest)(nil),              // 160: exchange.v1.RepairRequest
+	(*SettleRequest)(nil),              // 161: exchange.v1.SettleRequest
+	(*ConfirmSettlementRequest)(nil),   // 162: exchange.v1.ConfirmSettlementRequest
+	(*CheckPartnerRequest)(nil),        // 163: exchange.v1.CheckPartnerRequest
+	(*PartnerCheck)(nil),               // 164: exchange.v1.PartnerCheck
+	(*Loss)(nil),                       // 165: exchange.v1.Loss
+	(*LostValue)(nil),                  // 166: exchange.v1.LostValue
+	(*ElsewhereRequest)(nil),           // 167: exchange.v1.ElsewhereRequest
+	(*ElsewhereResponse)(nil),          // 168: exchange.v1.ElsewhereResponse
+	(*Glimpse)(nil),                    // 169: exchange.v1.Glimpse
+	(*OpenMovementRequest)(nil),        // 170: exchange.v1.OpenMovementRequest
+	(*OverridesRequest)(nil),           // 171: exchange.v1.OverridesRequest
+	(*OverridesResponse)(nil),          // 172: exchange.v1.OverridesResponse
+	(*Override)(nil),                   // 173: exchange.v1.Override
+	(*CoverageRequest)(nil),            // 174: exchange.v1.CoverageRequest
+	(*CoverageResponse)(nil),           // 175: exchange.v1.CoverageResponse
+	(*Coverage)(nil),                   // 176: exchange.v1.Coverage
+	nil,                                // 177: exchange.v1.ExplainResponse.NamespacesEntry
+	nil,                                // 178: exchange.v1.UnreadPlace.NamespacesEntry
+	nil,                                // 179: exchange.v1.Fault.NamespacesEntry
+	nil,                                // 180: exchange.v1.LostValue.NamespacesEntry
+	(*timestamppb.Timestamp)(nil),      // 181: google.protobuf.Timestamp
+	(*descriptorpb.MethodOptions)(nil), // 182: google.protobuf.MethodOptions
 }
 var file_exchange_v1_exchange_proto_depIdxs = []int32{
-	167, // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	181, // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
 	1,   // 1: exchange.v1.SubmitRequest.duty:type_name -> exchange.v1.Duty
-	167, // 2: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	181, // 2: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
 	1,   // 3: exchange.v1.CheckRequest.duty:type_name -> exchange.v1.Duty
 	54,  // 4: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
-	151, // 5: exchange.v1.CheckResponse.losses:type_name -> exchange.v1.Loss
-	167, // 6: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
+	165, // 5: exchange.v1.CheckResponse.losses:type_name -> exchange.v1.Loss
+	181, // 6: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
 	45,  // 7: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
 	45,  // 8: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
 	44,  // 9: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
 	21,  // 10: exchange.v1.ExplainResponse.unread:type_name -> exchange.v1.UnreadPlace
-	163, // 11: exchange.v1.ExplainResponse.namespaces:type_name -> exchange.v1.ExplainResponse.NamespacesEntry
-	164, // 12: exchange.v1.UnreadPlace.namespaces:type_name -> exchange.v1.UnreadPlace.NamespacesEntry
-	167, // 13: exchange.v1.NumberBlock.handed_over:type_name -> google.protobuf.Timestamp
+	177, // 11: exchange.v1.ExplainResponse.namespaces:type_name -> exchange.v1.ExplainResponse.NamespacesEntry
+	178, // 12: exchange.v1.UnreadPlace.namespaces:type_name -> exchange.v1.UnreadPlace.NamespacesEntry
+	181, // 13: exchange.v1.NumberBlock.handed_over:type_name -> google.protobuf.Timestamp
 	25,  // 14: exchange.v1.ListNumberBlocksResponse.blocks:type_name -> exchange.v1.NumberBlock
 	30,  // 15: exchange.v1.ListNumberUsesResponse.uses:type_name -> exchange.v1.NumberUse
-	167, // 16: exchange.v1.NumberUse.taken:type_name -> google.protobuf.Timestamp
-	167, // 17: exchange.v1.SentMessage.created:type_name -> google.protobuf.Timestamp
+	181, // 16: exchange.v1.NumberUse.taken:type_name -> google.protobuf.Timestamp
+	181, // 17: exchange.v1.SentMessage.created:type_name -> google.protobuf.Timestamp
 	33,  // 18: exchange.v1.SentMessage.receipts:type_name -> exchange.v1.VerifiedReceipt
-	167, // 19: exchange.v1.VerifiedReceipt.verified:type_name -> google.protobuf.Timestamp
+	181, // 19: exchange.v1.VerifiedReceipt.verified:type_name -> google.protobuf.Timestamp
 	53,  // 20: exchange.v1.VerifiedReceipt.statement:type_name -> exchange.v1.SignedStatement
 	36,  // 21: exchange.v1.ListMessagesResponse.messages:type_name -> exchange.v1.MessageRecord
-	167, // 22: exchange.v1.MessageRecord.at:type_name -> google.protobuf.Timestamp
+	181, // 22: exchange.v1.MessageRecord.at:type_name -> google.protobuf.Timestamp
 	2,   // 23: exchange.v1.ListMappingsRequest.kind:type_name -> exchange.v1.MappingKind
 	40,  // 24: exchange.v1.ListMappingsResponse.mappings:type_name -> exchange.v1.Mapping
 	2,   // 25: exchange.v1.Mapping.kind:type_name -> exchange.v1.MappingKind
-	167, // 26: exchange.v1.ListAuditRequest.since:type_name -> google.protobuf.Timestamp
-	167, // 27: exchange.v1.ListAuditRequest.until:type_name -> google.protobuf.Timestamp
+	181, // 26: exchange.v1.ListAuditRequest.since:type_name -> google.protobuf.Timestamp
+	181, // 27: exchange.v1.ListAuditRequest.until:type_name -> google.protobuf.Timestamp
 	43,  // 28: exchange.v1.ListAuditResponse.entries:type_name -> exchange.v1.AuditEntry
-	167, // 29: exchange.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
-	167, // 30: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
-	167, // 31: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
+	181, // 29: exchange.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	181, // 30: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
+	181, // 31: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
 	49,  // 32: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
 	54,  // 33: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
 	49,  // 34: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
 	51,  // 35: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
 	48,  // 36: exchange.v1.Submission.judgements:type_name -> exchange.v1.Judgement
 	47,  // 37: exchange.v1.Submission.approval:type_name -> exchange.v1.Approval
-	151, // 38: exchange.v1.Submission.losses:type_name -> exchange.v1.Loss
+	165, // 38: exchange.v1.Submission.losses:type_name -> exchange.v1.Loss
 	46,  // 39: exchange.v1.Submission.rulings:type_name -> exchange.v1.Ruling
 	1,   // 40: exchange.v1.Submission.duty:type_name -> exchange.v1.Duty
 	126, // 41: exchange.v1.Submission.filings:type_name -> exchange.v1.Filing
 	45,  // 42: exchange.v1.Submission.second:type_name -> exchange.v1.Submission
-	167, // 43: exchange.v1.Ruling.at:type_name -> google.protobuf.Timestamp
-	167, // 44: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
-	167, // 45: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
+	181, // 43: exchange.v1.Ruling.at:type_name -> google.protobuf.Timestamp
+	181, // 44: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
+	181, // 45: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
 	54,  // 46: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
-	167, // 47: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
-	167, // 48: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
-	167, // 49: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
+	181, // 47: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
+	181, // 48: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
+	181, // 49: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
 	53,  // 50: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
 	51,  // 51: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
 	50,  // 52: exchange.v1.MessageStatus.changes:type_name -> exchange.v1.Change
 	129, // 53: exchange.v1.MessageStatus.arrival:type_name -> exchange.v1.ToldArrival
 	112, // 54: exchange.v1.MessageStatus.attachments:type_name -> exchange.v1.NamedAttachment
-	167, // 55: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
+	181, // 55: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
 	52,  // 56: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
 	54,  // 57: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
-	165, // 58: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
+	179, // 58: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
 	64,  // 59: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
 	3,   // 60: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
 	64,  // 61: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
 	61,  // 62: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
 	49,  // 63: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	167, // 64: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
-	167, // 65: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
+	181, // 64: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
+	181, // 65: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
 	64,  // 66: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
 	61,  // 67: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
 	49,  // 68: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	167, // 69: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
-	167, // 70: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
+	181, // 69: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
+	181, // 70: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
 	54,  // 71: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
 	50,  // 72: exchange.v1.InboxMessage.changes:type_name -> exchange.v1.Change
-	167, // 73: exchange.v1.InboxMessage.acknowledged_at:type_name -> google.protobuf.Timestamp
+	181, // 73: exchange.v1.InboxMessage.acknowledged_at:type_name -> google.protobuf.Timestamp
 	65,  // 74: exchange.v1.InboxMessage.acknowledgements:type_name -> exchange.v1.Acknowledgement
 	112, // 75: exchange.v1.InboxMessage.attachments:type_name -> exchange.v1.NamedAttachment
-	167, // 76: exchange.v1.Acknowledgement.at:type_name -> google.protobuf.Timestamp
-	167, // 77: exchange.v1.CreateSubscriptionRequest.since:type_name -> google.protobuf.Timestamp
-	167, // 78: exchange.v1.CreateSubscriptionRequest.until:type_name -> google.protobuf.Timestamp
+	181, // 76: exchange.v1.Acknowledgement.at:type_name -> google.protobuf.Timestamp
+	181, // 77: exchange.v1.CreateSubscriptionRequest.since:type_name -> google.protobuf.Timestamp
+	181, // 78: exchange.v1.CreateSubscriptionRequest.until:type_name -> google.protobuf.Timestamp
 	71,  // 79: exchange.v1.ListSubscriptionsResponse.subscriptions:type_name -> exchange.v1.Subscription
-	167, // 80: exchange.v1.Subscription.since:type_name -> google.protobuf.Timestamp
-	167, // 81: exchange.v1.Subscription.until:type_name -> google.protobuf.Timestamp
-	167, // 82: exchange.v1.Subscription.created:type_name -> google.protobuf.Timestamp
-	167, // 83: exchange.v1.Subscription.fetched:type_name -> google.protobuf.Timestamp
-	167, // 84: exchange.v1.Subscription.ended:type_name -> google.protobuf.Timestamp
+	181, // 80: exchange.v1.Subscription.since:type_name -> google.protobuf.Timestamp
+	181, // 81: exchange.v1.Subscription.until:type_name -> google.protobuf.Timestamp
+	181, // 82: exchange.v1.Subscription.created:type_name -> google.protobuf.Timestamp
+	181, // 83: exchange.v1.Subscription.fetched:type_name -> google.protobuf.Timestamp
+	181, // 84: exchange.v1.Subscription.ended:type_name -> google.protobuf.Timestamp
 	72,  // 85: exchange.v1.Subscription.handouts:type_name -> exchange.v1.Handout
-	167, // 86: exchange.v1.Handout.until:type_name -> google.protobuf.Timestamp
-	167, // 87: exchange.v1.FetchResponse.until:type_name -> google.protobuf.Timestamp
+	181, // 86: exchange.v1.Handout.until:type_name -> google.protobuf.Timestamp
+	181, // 87: exchange.v1.FetchResponse.until:type_name -> google.protobuf.Timestamp
 	75,  // 88: exchange.v1.FetchResponse.messages:type_name -> exchange.v1.FetchedMessage
 	64,  // 89: exchange.v1.FetchedMessage.message:type_name -> exchange.v1.InboxMessage
 	76,  // 90: exchange.v1.FetchedMessage.sealed:type_name -> exchange.v1.SealedMessage
 	76,  // 91: exchange.v1.ContentPart.sealed:type_name -> exchange.v1.SealedMessage
 	53,  // 92: exchange.v1.AcknowledgeFetchedRequest.receipts:type_name -> exchange.v1.SignedStatement
 	75,  // 93: exchange.v1.AcknowledgeFetchedResponse.messages:type_name -> exchange.v1.FetchedMessage
-	167, // 94: exchange.v1.RenewLeaseResponse.until:type_name -> google.protobuf.Timestamp
+	181, // 94: exchange.v1.RenewLeaseResponse.until:type_name -> google.protobuf.Timestamp
 	53,  // 95: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
 	53,  // 96: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
 	53,  // 97: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
 	92,  // 98: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
-	167, // 99: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
-	167, // 100: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
+	181, // 99: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
+	181, // 100: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
 	54,  // 101: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
-	167, // 102: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
-	167, // 103: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
+	181, // 102: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
+	181, // 103: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
 	95,  // 104: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
-	167, // 105: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
+	181, // 105: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
 	54,  // 106: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
 	110, // 107: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
 	4,   // 108: exchange.v1.ListMovementsRequest.worklist:type_name -> exchange.v1.Worklist
-	167, // 109: exchange.v1.ListMovementsRequest.expected_from:type_name -> google.protobuf.Timestamp
-	167, // 110: exchange.v1.ListMovementsRequest.expected_until:type_name -> google.protobuf.Timestamp
+	181, // 109: exchange.v1.ListMovementsRequest.expected_from:type_name -> google.protobuf.Timestamp
+	181, // 110: exchange.v1.ListMovementsRequest.expected_until:type_name -> google.protobuf.Timestamp
 	110, // 111: exchange.v1.ListMovementsResponse.movements:type_name -> exchange.v1.Movement
 	103, // 112: exchange.v1.TimelineResponse.steps:type_name -> exchange.v1.Step
-	167, // 113: exchange.v1.Step.at:type_name -> google.protobuf.Timestamp
+	181, // 113: exchange.v1.Step.at:type_name -> google.protobuf.Timestamp
 	54,  // 114: exchange.v1.Step.faults:type_name -> exchange.v1.Fault
 	106, // 115: exchange.v1.AnnouncedResponse.documents:type_name -> exchange.v1.AnnouncedDocument
 	107, // 116: exchange.v1.AnnouncedDocument.values:type_name -> exchange.v1.AnnouncedValue
-	167, // 117: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
-	167, // 118: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
+	181, // 117: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
+	181, // 118: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
 	134, // 119: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
 	135, // 120: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
 	137, // 121: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
 	133, // 122: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
 	132, // 123: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
-	167, // 124: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
-	167, // 125: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
+	181, // 124: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
+	181, // 125: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
 	54,  // 126: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
 	130, // 127: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
 	4,   // 128: exchange.v1.Movement.worklist:type_name -> exchange.v1.Worklist
-	167, // 129: exchange.v1.Movement.since:type_name -> google.protobuf.Timestamp
+	181, // 129: exchange.v1.Movement.since:type_name -> google.protobuf.Timestamp
 	128, // 130: exchange.v1.Movement.told:type_name -> exchange.v1.Telling
 	126, // 131: exchange.v1.Movement.filings:type_name -> exchange.v1.Filing
 	111, // 132: exchange.v1.Movement.controls:type_name -> exchange.v1.Control
 	122, // 133: exchange.v1.Movement.transits:type_name -> exchange.v1.MovementTransit
 	125, // 134: exchange.v1.Movement.paper:type_name -> exchange.v1.PaperHandling
-	167, // 135: exchange.v1.Control.at:type_name -> google.protobuf.Timestamp
+	181, // 135: exchange.v1.Control.at:type_name -> google.protobuf.Timestamp
 	121, // 136: exchange.v1.Control.recognition:type_name -> exchange.v1.Recognition
 	112, // 137: exchange.v1.Control.attachments:type_name -> exchange.v1.NamedAttachment
 	54,  // 138: exchange.v1.NamedAttachment.fault:type_name -> exchange.v1.Fault
-	167, // 139: exchange.v1.NamedAttachment.erased:type_name -> google.protobuf.Timestamp
-	167, // 140: exchange.v1.NamedAttachment.handed_over:type_name -> google.protobuf.Timestamp
-	167, // 141: exchange.v1.Upload.until:type_name -> google.protobuf.Timestamp
+	181, // 139: exchange.v1.NamedAttachment.erased:type_name -> google.protobuf.Timestamp
+	181, // 140: exchange.v1.NamedAttachment.handed_over:type_name -> google.protobuf.Timestamp
+	181, // 141: exchange.v1.Upload.until:type_name -> google.protobuf.Timestamp
 	112, // 142: exchange.v1.ListAttachmentsResponse.attachments:type_name -> exchange.v1.NamedAttachment
 	123, // 143: exchange.v1.MovementTransit.terminations:type_name -> exchange.v1.TransitTermination
 	137, // 144: exchange.v1.MovementTransit.discrepancies:type_name -> exchange.v1.Discrepancy
-	167, // 145: exchange.v1.TransitTermination.at:type_name -> google.protobuf.Timestamp
-	167, // 146: exchange.v1.PaperHandling.at:type_name -> google.protobuf.Timestamp
-	167, // 147: exchange.v1.Filing.received:type_name -> google.protobuf.Timestamp
+	181, // 145: exchange.v1.TransitTermination.at:type_name -> google.protobuf.Timestamp
+	181, // 146: exchange.v1.PaperHandling.at:type_name -> google.protobuf.Timestamp
+	181, // 147: exchange.v1.Filing.received:type_name -> google.protobuf.Timestamp
 	127, // 148: exchange.v1.Filing.comparison:type_name -> exchange.v1.FilingComparison
 	137, // 149: exchange.v1.FilingComparison.discrepancies:type_name -> exchange.v1.Discrepancy
 	136, // 150: exchange.v1.FilingComparison.not_compared:type_name -> exchange.v1.NotCompared
-	167, // 151: exchange.v1.FilingComparison.at:type_name -> google.protobuf.Timestamp
-	167, // 152: exchange.v1.Telling.at:type_name -> google.protobuf.Timestamp
-	167, // 153: exchange.v1.ToldArrival.at:type_name -> google.protobuf.Timestamp
+	181, // 151: exchange.v1.FilingComparison.at:type_name -> google.protobuf.Timestamp
+	181, // 152: exchange.v1.Telling.at:type_name -> google.protobuf.Timestamp
+	181, // 153: exchange.v1.ToldArrival.at:type_name -> google.protobuf.Timestamp
 	137, // 154: exchange.v1.ToldArrival.discrepancies:type_name -> exchange.v1.Discrepancy
 	131, // 155: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
 	131, // 156: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
-	167, // 157: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
+	181, // 157: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
 	50,  // 158: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
-	167, // 159: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
-	167, // 160: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	181, // 159: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
+	181, // 160: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
 	137, // 161: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
 	137, // 162: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
 	137, // 163: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
 	136, // 164: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
-	167, // 165: exchange.v1.Comparison.arrived:type_name -> google.protobuf.Timestamp
-	167, // 166: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
+	181, // 165: exchange.v1.Comparison.arrived:type_name -> google.protobuf.Timestamp
+	181, // 166: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
 	144, // 167: exchange.v1.ListPartnersResponse.partners:type_name -> exchange.v1.Partner
-	145, // 168: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
-	167, // 169: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
-	145, // 170: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
-	167, // 171: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
-	148, // 172: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
-	167, // 173: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
-	54,  // 174: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
-	5,   // 175: exchange.v1.Loss.reason:type_name -> exchange.v1.LossReason
-	152, // 176: exchange.v1.Loss.places:type_name -> exchange.v1.LostValue
-	166, // 177: exchange.v1.LostValue.namespaces:type_name -> exchange.v1.LostValue.NamespacesEntry
-	155, // 178: exchange.v1.ElsewhereResponse.glimpses:type_name -> exchange.v1.Glimpse
-	167, // 179: exchange.v1.Glimpse.expected_arrival:type_name -> google.protobuf.Timestamp
-	167, // 180: exchange.v1.OverridesResponse.from:type_name -> google.protobuf.Timestamp
-	167, // 181: exchange.v1.OverridesResponse.until:type_name -> google.protobuf.Timestamp
-	159, // 182: exchange.v1.OverridesResponse.overrides:type_name -> exchange.v1.Override
-	167, // 183: exchange.v1.Override.at:type_name -> google.protobuf.Timestamp
-	162, // 184: exchange.v1.CoverageResponse.pairs:type_name -> exchange.v1.Coverage
-	168, // 185: exchange.v1.right:extendee -> google.protobuf.MethodOptions
-	0,   // 186: exchange.v1.right:type_name -> exchange.v1.Right
-	6,   // 187: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
-	8,   // 188: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
-	10,  // 189: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
-	11,  // 190: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
-	7,   // 191: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
-	13,  // 192: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
-	14,  // 193: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
-	16,  // 194: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
-	18,  // 195: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
-	22,  // 196: exchange.v1.SubmissionService.Print:input_type -> exchange.v1.PrintRequest
-	31,  // 197: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
-	12,  // 198: exchange.v1.SubmissionService.Rule:input_type -> exchange.v1.RuleRequest
-	55,  // 199: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
-	57,  // 200: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
-	19,  // 201: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	16,  // 202: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
-	58,  // 203: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
-	59,  // 204: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
-	62,  // 205: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
-	66,  // 206: exchange.v1.SubscriptionService.Create:input_type -> exchange.v1.CreateSubscriptionRequest
-	67,  // 207: exchange.v1.SubscriptionService.Get:input_type -> exchange.v1.GetSubscriptionRequest
-	68,  // 208: exchange.v1.SubscriptionService.List:input_type -> exchange.v1.ListSubscriptionsRequest
-	70,  // 209: exchange.v1.SubscriptionService.End:input_type -> exchange.v1.EndSubscriptionRequest
-	73,  // 210: exchange.v1.SubscriptionService.Fetch:input_type -> exchange.v1.FetchRequest
-	79,  // 211: exchange.v1.SubscriptionService.Acknowledge:input_type -> exchange.v1.AcknowledgeFetchedRequest
-	81,  // 212: exchange.v1.SubscriptionService.Renew:input_type -> exchange.v1.RenewLeaseRequest
-	83,  // 213: exchange.v1.SubscriptionService.Release:input_type -> exchange.v1.ReleaseLeaseRequest
-	73,  // 214: exchange.v1.SubscriptionService.Follow:input_type -> exchange.v1.FetchRequest
-	77,  // 215: exchange.v1.SubscriptionService.Content:input_type -> exchange.v1.FetchedContentRequest
-	113, // 216: exchange.v1.AttachmentService.Put:input_type -> exchange.v1.PutAttachmentRequest
-	114, // 217: exchange.v1.AttachmentService.Get:input_type -> exchange.v1.GetUploadRequest
-	116, // 218: exchange.v1.AttachmentService.List:input_type -> exchange.v1.ListAttachmentsRequest
-	118, // 219: exchange.v1.AttachmentService.Read:input_type -> exchange.v1.ReadAttachmentRequest
-	34,  // 220: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
-	19,  // 221: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	37,  // 222: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
-	39,  // 223: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
-	41,  // 224: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
-	85,  // 225: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
-	87,  // 226: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
-	119, // 227: exchange.v1.PeerService.Attachment:input_type -> exchange.v1.PeerAttachmentRequest
-	138, // 228: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
-	140, // 229: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
-	142, // 230: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
-	146, // 231: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
-	149, // 232: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
-	89,  // 233: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
-	91,  // 234: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
-	93,  // 235: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
-	96,  // 236: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
-	99,  // 237: exchange.v1.MovementService.List:input_type -> exchange.v1.ListMovementsRequest
-	98,  // 238: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
-	101, // 239: exchange.v1.MovementService.Timeline:input_type -> exchange.v1.TimelineRequest
-	104, // 240: exchange.v1.MovementService.Announced:input_type -> exchange.v1.AnnouncedRequest
-	108, // 241: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
-	109, // 242: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
-	124, // 243: exchange.v1.MovementService.HandleOnPaper:input_type -> exchange.v1.HandleOnPaperRequest
-	153, // 244: exchange.v1.MovementService.Elsewhere:input_type -> exchange.v1.ElsewhereRequest
-	156, // 245: exchange.v1.MovementService.Open:input_type -> exchange.v1.OpenMovementRequest
-	157, // 246: exchange.v1.MovementService.Overrides:input_type -> exchange.v1.OverridesRequest
-	24,  // 247: exchange.v1.NumberService.HandOver:input_type -> exchange.v1.HandOverNumbersRequest
-	26,  // 248: exchange.v1.NumberService.List:input_type -> exchange.v1.ListNumberBlocksRequest
-	28,  // 249: exchange.v1.NumberService.Uses:input_type -> exchange.v1.ListNumberUsesRequest
-	160, // 250: exchange.v1.ReportService.Coverage:input_type -> exchange.v1.CoverageRequest
-	45,  // 251: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
-	9,   // 252: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
-	45,  // 253: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
-	45,  // 254: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
-	45,  // 255: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
-	45,  // 256: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
-	15,  // 257: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
-	17,  // 258: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
-	20,  // 259: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
-	23,  // 260: exchange.v1.SubmissionService.Print:output_type -> exchange.v1.PrintedPage
-	32,  // 261: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
-	45,  // 262: exchange.v1.SubmissionService.Rule:output_type -> exchange.v1.Submission
-	56,  // 263: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
-	64,  // 264: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
-	20,  // 265: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
-	64,  // 266: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
-	64,  // 267: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
-	60,  // 268: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
-	63,  // 269: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
-	71,  // 270: exchange.v1.SubscriptionService.Create:output_type -> exchange.v1.Subscription
-	71,  // 271: exchange.v1.SubscriptionService.Get:output_type -> exchange.v1.Subscription
-	69,  // 272: exchange.v1.SubscriptionService.List:output_type -> exchange.v1.ListSubscriptionsResponse
-	71,  // 273: exchange.v1.SubscriptionService.End:output_type -> exchange.v1.Subscription
-	74,  // 274: exchange.v1.SubscriptionService.Fetch:output_type -> exchange.v1.FetchResponse
-	80,  // 275: exchange.v1.SubscriptionService.Acknowledge:output_type -> exchange.v1.AcknowledgeFetchedResponse
-	82,  // 276: exchange.v1.SubscriptionService.Renew:output_type -> exchange.v1.RenewLeaseResponse
-	84,  // 277: exchange.v1.SubscriptionService.Release:output_type -> exchange.v1.ReleaseLeaseResponse
-	74,  // 278: exchange.v1.SubscriptionService.Follow:output_type -> exchange.v1.FetchResponse
-	78,  // 279: exchange.v1.SubscriptionService.Content:output_type -> exchange.v1.ContentPart
-	115, // 280: exchange.v1.AttachmentService.Put:output_type -> exchange.v1.Upload
-	115, // 281: exchange.v1.AttachmentService.Get:output_type -> exchange.v1.Upload
-	117, // 282: exchange.v1.AttachmentService.List:output_type -> exchange.v1.ListAttachmentsResponse
-	120, // 283: exchange.v1.AttachmentService.Read:output_type -> exchange.v1.AttachmentPart
-	35,  // 284: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
-	20,  // 285: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
-	38,  // 286: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
-	40,  // 287: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
-	42,  // 288: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
-	86,  // 289: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
-	88,  // 290: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
-	120, // 291: exchange.v1.PeerService.Attachment:output_type -> exchange.v1.AttachmentPart
-	139, // 292: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
-	141, // 293: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
-	143, // 294: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
-	147, // 295: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
-	150, // 296: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
-	90,  // 297: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
-	92,  // 298: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
-	94,  // 299: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
-	97,  // 300: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
-	100, // 301: exchange.v1.MovementService.List:output_type -> exchange.v1.ListMovementsResponse
-	110, // 302: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
-	102, // 303: exchange.v1.MovementService.Timeline:output_type -> exchange.v1.TimelineResponse
-	105, // 304: exchange.v1.MovementService.Announced:output_type -> exchange.v1.AnnouncedResponse
-	110, // 305: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
-	110, // 306: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
-	110, // 307: exchange.v1.MovementService.HandleOnPaper:output_type -> exchange.v1.Movement
-	154, // 308: exchange.v1.MovementService.Elsewhere:output_type -> exchange.v1.ElsewhereResponse
-	110, // 309: exchange.v1.MovementService.Open:output_type -> exchange.v1.Movement
-	158, // 310: exchange.v1.MovementService.Overrides:output_type -> exchange.v1.OverridesResponse
-	25,  // 311: exchange.v1.NumberService.HandOver:output_type -> exchange.v1.NumberBlock
-	27,  // 312: exchange.v1.NumberService.List:output_type -> exchange.v1.ListNumberBlocksResponse
-	29,  // 313: exchange.v1.NumberService.Uses:output_type -> exchange.v1.ListNumberUsesResponse
-	161, // 314: exchange.v1.ReportService.Coverage:output_type -> exchange.v1.CoverageResponse
-	251, // [251:315] is the sub-list for method output_type
-	187, // [187:251] is the sub-list for method input_type
-	186, // [186:187] is the sub-list for extension type_name
-	185, // [185:186] is the sub-list for extension extendee
-	0,   // [0:185] is the sub-list for field type_name
+	146, // 168: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
+	181, // 169: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
+	146, // 170: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
+	145, // 171: exchange.v1.Partner.delivering:type_name -> exchange.v1.Delivering
+	181, // 172: exchange.v1.Delivering.until:type_name -> google.protobuf.Timestamp
+	181, // 173: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
+	149, // 174: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
+	145, // 175: exchange.v1.ListQueuesResponse.delivering:type_name -> exchange.v1.Delivering
+	181, // 176: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
+	152, // 177: exchange.v1.ListWaitsResponse.waits:type_name -> exchange.v1.Wait
+	54,  // 178: exchange.v1.Wait.reasons:type_name -> exchange.v1.Fault
+	181, // 179: exchange.v1.Wait.created:type_name -> google.protobuf.Timestamp
+	181, // 180: exchange.v1.Wait.expected_arrival:type_name -> google.protobuf.Timestamp
+	181, // 181: exchange.v1.Wait.next_attempt:type_name -> google.protobuf.Timestamp
+	181, // 182: exchange.v1.Wait.valid_until:type_name -> google.protobuf.Timestamp
+	54,  // 183: exchange.v1.TryResponse.faults:type_name -> exchange.v1.Fault
+	157, // 184: exchange.v1.ListDeadLettersResponse.letters:type_name -> exchange.v1.DeadLetter
+	181, // 185: exchange.v1.DeadLetter.created:type_name -> google.protobuf.Timestamp
+	181, // 186: exchange.v1.DeadLetter.expected_arrival:type_name -> google.protobuf.Timestamp
+	181, // 187: exchange.v1.DeadLetter.valid_until:type_name -> google.protobuf.Timestamp
+	158, // 188: exchange.v1.DeadLetter.settlement:type_name -> exchange.v1.Settlement
+	181, // 189: exchange.v1.Settlement.proposed:type_name -> google.protobuf.Timestamp
+	181, // 190: exchange.v1.Settlement.confirmed:type_name -> google.protobuf.Timestamp
+	54,  // 191: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
+	5,   // 192: exchange.v1.Loss.reason:type_name -> exchange.v1.LossReason
+	166, // 193: exchange.v1.Loss.places:type_name -> exchange.v1.LostValue
+	180, // 194: exchange.v1.LostValue.namespaces:type_name -> exchange.v1.LostValue.NamespacesEntry
+	169, // 195: exchange.v1.ElsewhereResponse.glimpses:type_name -> exchange.v1.Glimpse
+	181, // 196: exchange.v1.Glimpse.expected_arrival:type_name -> google.protobuf.Timestamp
+	181, // 197: exchange.v1.OverridesResponse.from:type_name -> google.protobuf.Timestamp
+	181, // 198: exchange.v1.OverridesResponse.until:type_name -> google.protobuf.Timestamp
+	173, // 199: exchange.v1.OverridesResponse.overrides:type_name -> exchange.v1.Override
+	181, // 200: exchange.v1.Override.at:type_name -> google.protobuf.Timestamp
+	176, // 201: exchange.v1.CoverageResponse.pairs:type_name -> exchange.v1.Coverage
+	182, // 202: exchange.v1.right:extendee -> google.protobuf.MethodOptions
+	0,   // 203: exchange.v1.right:type_name -> exchange.v1.Right
+	6,   // 204: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
+	8,   // 205: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
+	10,  // 206: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
+	11,  // 207: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
+	7,   // 208: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
+	13,  // 209: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
+	14,  // 210: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
+	16,  // 211: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
+	18,  // 212: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
+	22,  // 213: exchange.v1.SubmissionService.Print:input_type -> exchange.v1.PrintRequest
+	31,  // 214: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
+	12,  // 215: exchange.v1.SubmissionService.Rule:input_type -> exchange.v1.RuleRequest
+	55,  // 216: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
+	57,  // 217: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
+	19,  // 218: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	16,  // 219: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
+	58,  // 220: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
+	59,  // 221: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
+	62,  // 222: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
+	66,  // 223: exchange.v1.SubscriptionService.Create:input_type -> exchange.v1.CreateSubscriptionRequest
+	67,  // 224: exchange.v1.SubscriptionService.Get:input_type -> exchange.v1.GetSubscriptionRequest
+	68,  // 225: exchange.v1.SubscriptionService.List:input_type -> exchange.v1.ListSubscriptionsRequest
+	70,  // 226: exchange.v1.SubscriptionService.End:input_type -> exchange.v1.EndSubscriptionRequest
+	73,  // 227: exchange.v1.SubscriptionService.Fetch:input_type -> exchange.v1.FetchRequest
+	79,  // 228: exchange.v1.SubscriptionService.Acknowledge:input_type -> exchange.v1.AcknowledgeFetchedRequest
+	81,  // 229: exchange.v1.SubscriptionService.Renew:input_type -> exchange.v1.RenewLeaseRequest
+	83,  // 230: exchange.v1.SubscriptionService.Release:input_type -> exchange.v1.ReleaseLeaseRequest
+	73,  // 231: exchange.v1.SubscriptionService.Follow:input_type -> exchange.v1.FetchRequest
+	77,  // 232: exchange.v1.SubscriptionService.Content:input_type -> exchange.v1.FetchedContentRequest
+	113, // 233: exchange.v1.AttachmentService.Put:input_type -> exchange.v1.PutAttachmentRequest
+	114, // 234: exchange.v1.AttachmentService.Get:input_type -> exchange.v1.GetUploadRequest
+	116, // 235: exchange.v1.AttachmentService.List:input_type -> exchange.v1.ListAttachmentsRequest
+	118, // 236: exchange.v1.AttachmentService.Read:input_type -> exchange.v1.ReadAttachmentRequest
+	34,  // 237: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
+	19,  // 238: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	37,  // 239: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
+	39,  // 240: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
+	41,  // 241: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
+	85,  // 242: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
+	87,  // 243: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
+	119, // 244: exchange.v1.PeerService.Attachment:input_type -> exchange.v1.PeerAttachmentRequest
+	138, // 245: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
+	140, // 246: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
+	142, // 247: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
+	147, // 248: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
+	163, // 249: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
+	89,  // 250: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
+	91,  // 251: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
+	93,  // 252: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
+	96,  // 253: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
+	99,  // 254: exchange.v1.MovementService.List:input_type -> exchange.v1.ListMovementsRequest
+	98,  // 255: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
+	101, // 256: exchange.v1.MovementService.Timeline:input_type -> exchange.v1.TimelineRequest
+	104, // 257: exchange.v1.MovementService.Announced:input_type -> exchange.v1.AnnouncedRequest
+	108, // 258: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
+	109, // 259: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
+	124, // 260: exchange.v1.MovementService.HandleOnPaper:input_type -> exchange.v1.HandleOnPaperRequest
+	167, // 261: exchange.v1.MovementService.Elsewhere:input_type -> exchange.v1.ElsewhereRequest
+	170, // 262: exchange.v1.MovementService.Open:input_type -> exchange.v1.OpenMovementRequest
+	171, // 263: exchange.v1.MovementService.Overrides:input_type -> exchange.v1.OverridesRequest
+	24,  // 264: exchange.v1.NumberService.HandOver:input_type -> exchange.v1.HandOverNumbersRequest
+	26,  // 265: exchange.v1.NumberService.List:input_type -> exchange.v1.ListNumberBlocksRequest
+	28,  // 266: exchange.v1.NumberService.Uses:input_type -> exchange.v1.ListNumberUsesRequest
+	174, // 267: exchange.v1.ReportService.Coverage:input_type -> exchange.v1.CoverageRequest
+	150, // 268: exchange.v1.OutboxService.Waits:input_type -> exchange.v1.ListWaitsRequest
+	153, // 269: exchange.v1.OutboxService.Try:input_type -> exchange.v1.TryRequest
+	155, // 270: exchange.v1.OutboxService.DeadLetters:input_type -> exchange.v1.ListDeadLettersRequest
+	159, // 271: exchange.v1.OutboxService.Redrive:input_type -> exchange.v1.RedriveRequest
+	160, // 272: exchange.v1.OutboxService.Repair:input_type -> exchange.v1.RepairRequest
+	161, // 273: exchange.v1.OutboxService.Settle:input_type -> exchange.v1.SettleRequest
+	162, // 274: exchange.v1.OutboxService.ConfirmSettlement:input_type -> exchange.v1.ConfirmSettlementRequest
+	45,  // 275: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
+	9,   // 276: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
+	45,  // 277: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
+	45,  // 278: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
+	45,  // 279: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
+	45,  // 280: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
+	15,  // 281: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
+	17,  // 282: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
+	20,  // 283: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
+	23,  // 284: exchange.v1.SubmissionService.Print:output_type -> exchange.v1.PrintedPage
+	32,  // 285: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
+	45,  // 286: exchange.v1.SubmissionService.Rule:output_type -> exchange.v1.Submission
+	56,  // 287: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
+	64,  // 288: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
+	20,  // 289: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
+	64,  // 290: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
+	64,  // 291: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
+	60,  // 292: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
+	63,  // 293: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
+	71,  // 294: exchange.v1.SubscriptionService.Create:output_type -> exchange.v1.Subscription
+	71,  // 295: exchange.v1.SubscriptionService.Get:output_type -> exchange.v1.Subscription
+	69,  // 296: exchange.v1.SubscriptionService.List:output_type -> exchange.v1.ListSubscriptionsResponse
+	71,  // 297: exchange.v1.SubscriptionService.End:output_type -> exchange.v1.Subscription
+	74,  // 298: exchange.v1.SubscriptionService.Fetch:output_type -> exchange.v1.FetchResponse
+	80,  // 299: exchange.v1.SubscriptionService.Acknowledge:output_type -> exchange.v1.AcknowledgeFetchedResponse
+	82,  // 300: exchange.v1.SubscriptionService.Renew:output_type -> exchange.v1.RenewLeaseResponse
+	84,  // 301: exchange.v1.SubscriptionService.Release:output_type -> exchange.v1.ReleaseLeaseResponse
+	74,  // 302: exchange.v1.SubscriptionService.Follow:output_type -> exchange.v1.FetchResponse
+	78,  // 303: exchange.v1.SubscriptionService.Content:output_type -> exchange.v1.ContentPart
+	115, // 304: exchange.v1.AttachmentService.Put:output_type -> exchange.v1.Upload
+	115, // 305: exchange.v1.AttachmentService.Get:output_type -> exchange.v1.Upload
+	117, // 306: exchange.v1.AttachmentService.List:output_type -> exchange.v1.ListAttachmentsResponse
+	120, // 307: exchange.v1.AttachmentService.Read:output_type -> exchange.v1.AttachmentPart
+	35,  // 308: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
+	20,  // 309: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
+	38,  // 310: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
+	40,  // 311: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
+	42,  // 312: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
+	86,  // 313: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
+	88,  // 314: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
+	120, // 315: exchange.v1.PeerService.Attachment:output_type -> exchange.v1.AttachmentPart
+	139, // 316: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
+	141, // 317: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
+	143, // 318: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
+	148, // 319: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
+	164, // 320: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
+	90,  // 321: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
+	92,  // 322: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
+	94,  // 323: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
+	97,  // 324: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
+	100, // 325: exchange.v1.MovementService.List:output_type -> exchange.v1.ListMovementsResponse
+	110, // 326: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
+	102, // 327: exchange.v1.MovementService.Timeline:output_type -> exchange.v1.TimelineResponse
+	105, // 328: exchange.v1.MovementService.Announced:output_type -> exchange.v1.AnnouncedResponse
+	110, // 329: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
+	110, // 330: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
+	110, // 331: exchange.v1.MovementService.HandleOnPaper:output_type -> exchange.v1.Movement
+	168, // 332: exchange.v1.MovementService.Elsewhere:output_type -> exchange.v1.ElsewhereResponse
+	110, // 333: exchange.v1.MovementService.Open:output_type -> exchange.v1.Movement
+	172, // 334: exchange.v1.MovementService.Overrides:output_type -> exchange.v1.OverridesResponse
+	25,  // 335: exchange.v1.NumberService.HandOver:output_type -> exchange.v1.NumberBlock
+	27,  // 336: exchange.v1.NumberService.List:output_type -> exchange.v1.ListNumberBlocksResponse
+	29,  // 337: exchange.v1.NumberService.Uses:output_type -> exchange.v1.ListNumberUsesResponse
+	175, // 338: exchange.v1.ReportService.Coverage:output_type -> exchange.v1.CoverageResponse
+	151, // 339: exchange.v1.OutboxService.Waits:output_type -> exchange.v1.ListWaitsResponse
+	154, // 340: exchange.v1.OutboxService.Try:output_type -> exchange.v1.TryResponse
+	156, // 341: exchange.v1.OutboxService.DeadLetters:output_type -> exchange.v1.ListDeadLettersResponse
+	157, // 342: exchange.v1.OutboxService.Redrive:output_type -> exchange.v1.DeadLetter
+	157, // 343: exchange.v1.OutboxService.Repair:output_type -> exchange.v1.DeadLetter
+	157, // 344: exchange.v1.OutboxService.Settle:output_type -> exchange.v1.DeadLetter
+	157, // 345: exchange.v1.OutboxService.ConfirmSettlement:output_type -> exchange.v1.DeadLetter
+	275, // [275:346] is the sub-list for method output_type
+	204, // [204:275] is the sub-list for method input_type
+	203, // [203:204] is the sub-list for extension type_name
+	202, // [202:203] is the sub-list for extension extendee
+	0,   // [0:202] is the sub-list for field type_name
 }
 
 func init() { file_exchange_v1_exchange_proto_init() }
@@ -14466,9 +15687,9 @@ func file_exchange_v1_exchange_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_exchange_v1_exchange_proto_rawDesc), len(file_exchange_v1_exchange_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   161,
+			NumMessages:   175,
 			NumExtensions: 1,
-			NumServices:   13,
+			NumServices:   14,
 		},
 		GoTypes:           file_exchange_v1_exchange_proto_goTypes,
 		DependencyIndexes: file_exchange_v1_exchange_proto_depIdxs,

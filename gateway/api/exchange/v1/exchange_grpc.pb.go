@@ -2153,7 +2153,8 @@ type PeerServiceClient interface {
 	// delivered again under the same ids.
 	Balance(ctx context.Context, in *PeerBalanceRequest, opts ...grpc.CallOption) (*PeerBalanceResponse, error)
 	// Attachment hands out the bytes of an attachment that a message to the caller's administration names,
-	// from an offset on. What it has no right to is as unknown as what is not there.
+	// from an offset on. What it has no right to is as unknown as what is not there. By plain HTTPS: GET
+	// /v1/deliveries/{message_id}/attachments/{sha256}, of a part with Range.
 	Attachment(ctx context.Context, in *PeerAttachmentRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[AttachmentPart], error)
 	// Introduce answers with the gateway's clock and its partner card, so that a partner can
 	// see whether all between the two fits.
@@ -2233,7 +2234,8 @@ type PeerServiceServer interface {
 	// delivered again under the same ids.
 	Balance(context.Context, *PeerBalanceRequest) (*PeerBalanceResponse, error)
 	// Attachment hands out the bytes of an attachment that a message to the caller's administration names,
-	// from an offset on. What it has no right to is as unknown as what is not there.
+	// from an offset on. What it has no right to is as unknown as what is not there. By plain HTTPS: GET
+	// /v1/deliveries/{message_id}/attachments/{sha256}, of a part with Range.
 	Attachment(*PeerAttachmentRequest, grpc.ServerStreamingServer[AttachmentPart]) error
 	// Introduce answers with the gateway's clock and its partner card, so that a partner can
 	// see whether all between the two fits.
@@ -3638,6 +3640,372 @@ var ReportService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Coverage",
 			Handler:    _ReportService_Coverage_Handler,
+		},
+	},
+	Streams:  []grpc.StreamDesc{},
+	Metadata: "exchange/v1/exchange.proto",
+}
+
+const (
+	OutboxService_Waits_FullMethodName             = "/exchange.v1.OutboxService/Waits"
+	OutboxService_Try_FullMethodName               = "/exchange.v1.OutboxService/Try"
+	OutboxService_DeadLetters_FullMethodName       = "/exchange.v1.OutboxService/DeadLetters"
+	OutboxService_Redrive_FullMethodName           = "/exchange.v1.OutboxService/Redrive"
+	OutboxService_Repair_FullMethodName            = "/exchange.v1.OutboxService/Repair"
+	OutboxService_Settle_FullMethodName            = "/exchange.v1.OutboxService/Settle"
+	OutboxService_ConfirmSettlement_FullMethodName = "/exchange.v1.OutboxService/ConfirmSettlement"
+)
+
+// OutboxServiceClient is the client API for OutboxService service.
+//
+// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// OutboxService is for those who work what waits for partners, and what ended without their verdict:
+// ids, states and reasons, never a document.
+type OutboxServiceClient interface {
+	// Waits says why each message waits that has no verdict yet, and when it is tried next: of one
+	// partner, what it needs first before all others, or of one message.
+	Waits(ctx context.Context, in *ListWaitsRequest, opts ...grpc.CallOption) (*ListWaitsResponse, error)
+	// Try has messages be due now, whatever they wait for, and a link be tried. Of a chain the oldest
+	// still goes first; what is parked stays so (Decode). At most 500 of a partner in one call.
+	Try(ctx context.Context, in *TryRequest, opts ...grpc.CallOption) (*TryResponse, error)
+	// DeadLetters pages through what ended without the partner's verdict, the last first: never handed
+	// over, or with an unknown outcome.
+	DeadLetters(ctx context.Context, in *ListDeadLettersRequest, opts ...grpc.CallOption) (*ListDeadLettersResponse, error)
+	// Redrive has a dead letter be delivered again, under its id and with its bytes, for a time that
+	// is not longer than its route allows. It is refused if something else has taken its place.
+	Redrive(ctx context.Context, in *RedriveRequest, opts ...grpc.CallOption) (*DeadLetter, error)
+	// Repair makes a message that the partner never had anew, of the same released document, with the
+	// route, table and key as they are now, under an id of its own. It is refused unless the message was
+	// never handed over, or the partner's signed balance says that it has not come.
+	Repair(ctx context.Context, in *RepairRequest, opts ...grpc.CallOption) (*DeadLetter, error)
+	// Settle says of a dead letter that it is settled by hand, why, and by what evidence, of which the
+	// digest is kept. Until another person confirms it nothing changes.
+	Settle(ctx context.Context, in *SettleRequest, opts ...grpc.CallOption) (*DeadLetter, error)
+	// ConfirmSettlement settles it. Who has said it may not confirm it. The partner is told with the
+	// next balance.
+	ConfirmSettlement(ctx context.Context, in *ConfirmSettlementRequest, opts ...grpc.CallOption) (*DeadLetter, error)
+}
+
+type outboxServiceClient struct {
+	cc grpc.ClientConnInterface
+}
+
+func NewOutboxServiceClient(cc grpc.ClientConnInterface) OutboxServiceClient {
+	return &outboxServiceClient{cc}
+}
+
+func (c *outboxServiceClient) Waits(ctx context.Context, in *ListWaitsRequest, opts ...grpc.CallOption) (*ListWaitsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListWaitsResponse)
+	err := c.cc.Invoke(ctx, OutboxService_Waits_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *outboxServiceClient) Try(ctx context.Context, in *TryRequest, opts ...grpc.CallOption) (*TryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TryResponse)
+	err := c.cc.Invoke(ctx, OutboxService_Try_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *outboxServiceClient) DeadLetters(ctx context.Context, in *ListDeadLettersRequest, opts ...grpc.CallOption) (*ListDeadLettersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListDeadLettersResponse)
+	err := c.cc.Invoke(ctx, OutboxService_DeadLetters_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *outboxServiceClient) Redrive(ctx context.Context, in *RedriveRequest, opts ...grpc.CallOption) (*DeadLetter, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeadLetter)
+	err := c.cc.Invoke(ctx, OutboxService_Redrive_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *outboxServiceClient) Repair(ctx context.Context, in *RepairRequest, opts ...grpc.CallOption) (*DeadLetter, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeadLetter)
+	err := c.cc.Invoke(ctx, OutboxService_Repair_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *outboxServiceClient) Settle(ctx context.Context, in *SettleRequest, opts ...grpc.CallOption) (*DeadLetter, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeadLetter)
+	err := c.cc.Invoke(ctx, OutboxService_Settle_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *outboxServiceClient) ConfirmSettlement(ctx context.Context, in *ConfirmSettlementRequest, opts ...grpc.CallOption) (*DeadLetter, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeadLetter)
+	err := c.cc.Invoke(ctx, OutboxService_ConfirmSettlement_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// OutboxServiceServer is the server API for OutboxService service.
+// All implementations must embed UnimplementedOutboxServiceServer
+// for forward compatibility.
+//
+// OutboxService is for those who work what waits for partners, and what ended without their verdict:
+// ids, states and reasons, never a document.
+type OutboxServiceServer interface {
+	// Waits says why each message waits that has no verdict yet, and when it is tried next: of one
+	// partner, what it needs first before all others, or of one message.
+	Waits(context.Context, *ListWaitsRequest) (*ListWaitsResponse, error)
+	// Try has messages be due now, whatever they wait for, and a link be tried. Of a chain the oldest
+	// still goes first; what is parked stays so (Decode). At most 500 of a partner in one call.
+	Try(context.Context, *TryRequest) (*TryResponse, error)
+	// DeadLetters pages through what ended without the partner's verdict, the last first: never handed
+	// over, or with an unknown outcome.
+	DeadLetters(context.Context, *ListDeadLettersRequest) (*ListDeadLettersResponse, error)
+	// Redrive has a dead letter be delivered again, under its id and with its bytes, for a time that
+	// is not longer than its route allows. It is refused if something else has taken its place.
+	Redrive(context.Context, *RedriveRequest) (*DeadLetter, error)
+	// Repair makes a message that the partner never had anew, of the same released document, with the
+	// route, table and key as they are now, under an id of its own. It is refused unless the message was
+	// never handed over, or the partner's signed balance says that it has not come.
+	Repair(context.Context, *RepairRequest) (*DeadLetter, error)
+	// Settle says of a dead letter that it is settled by hand, why, and by what evidence, of which the
+	// digest is kept. Until another person confirms it nothing changes.
+	Settle(context.Context, *SettleRequest) (*DeadLetter, error)
+	// ConfirmSettlement settles it. Who has said it may not confirm it. The partner is told with the
+	// next balance.
+	ConfirmSettlement(context.Context, *ConfirmSettlementRequest) (*DeadLetter, error)
+	mustEmbedUnimplementedOutboxServiceServer()
+}
+
+// UnimplementedOutboxServiceServer must be embedded to have
+// forward compatible implementations.
+//
+// NOTE: this should be embedded by value instead of pointer to avoid a nil
+// pointer dereference when methods are called.
+type UnimplementedOutboxServiceServer struct{}
+
+func (UnimplementedOutboxServiceServer) Waits(context.Context, *ListWaitsRequest) (*ListWaitsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Waits not implemented")
+}
+func (UnimplementedOutboxServiceServer) Try(context.Context, *TryRequest) (*TryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Try not implemented")
+}
+func (UnimplementedOutboxServiceServer) DeadLetters(context.Context, *ListDeadLettersRequest) (*ListDeadLettersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeadLetters not implemented")
+}
+func (UnimplementedOutboxServiceServer) Redrive(context.Context, *RedriveRequest) (*DeadLetter, error) {
+	return nil, status.Error(codes.Unimplemented, "method Redrive not implemented")
+}
+func (UnimplementedOutboxServiceServer) Repair(context.Context, *RepairRequest) (*DeadLetter, error) {
+	return nil, status.Error(codes.Unimplemented, "method Repair not implemented")
+}
+func (UnimplementedOutboxServiceServer) Settle(context.Context, *SettleRequest) (*DeadLetter, error) {
+	return nil, status.Error(codes.Unimplemented, "method Settle not implemented")
+}
+func (UnimplementedOutboxServiceServer) ConfirmSettlement(context.Context, *ConfirmSettlementRequest) (*DeadLetter, error) {
+	return nil, status.Error(codes.Unimplemented, "method ConfirmSettlement not implemented")
+}
+func (UnimplementedOutboxServiceServer) mustEmbedUnimplementedOutboxServiceServer() {}
+func (UnimplementedOutboxServiceServer) testEmbeddedByValue()                       {}
+
+// UnsafeOutboxServiceServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to OutboxServiceServer will
+// result in compilation errors.
+type UnsafeOutboxServiceServer interface {
+	mustEmbedUnimplementedOutboxServiceServer()
+}
+
+func RegisterOutboxServiceServer(s grpc.ServiceRegistrar, srv OutboxServiceServer) {
+	// If the following call panics, it indicates UnimplementedOutboxServiceServer was
+	// embedded by pointer and is nil.  This will cause panics if an
+	// unimplemented method is ever invoked, so we test this at initialization
+	// time to prevent it from happening at runtime later due to I/O.
+	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
+		t.testEmbeddedByValue()
+	}
+	s.RegisterService(&OutboxService_ServiceDesc, srv)
+}
+
+func _OutboxService_Waits_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListWaitsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OutboxServiceServer).Waits(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OutboxService_Waits_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OutboxServiceServer).Waits(ctx, req.(*ListWaitsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OutboxService_Try_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OutboxServiceServer).Try(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OutboxService_Try_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OutboxServiceServer).Try(ctx, req.(*TryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OutboxService_DeadLetters_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListDeadLettersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OutboxServiceServer).DeadLetters(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OutboxService_DeadLetters_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OutboxServiceServer).DeadLetters(ctx, req.(*ListDeadLettersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OutboxService_Redrive_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RedriveRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OutboxServiceServer).Redrive(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OutboxService_Redrive_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OutboxServiceServer).Redrive(ctx, req.(*RedriveRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OutboxService_Repair_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RepairRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OutboxServiceServer).Repair(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OutboxService_Repair_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OutboxServiceServer).Repair(ctx, req.(*RepairRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OutboxService_Settle_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SettleRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OutboxServiceServer).Settle(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OutboxService_Settle_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OutboxServiceServer).Settle(ctx, req.(*SettleRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OutboxService_ConfirmSettlement_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ConfirmSettlementRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OutboxServiceServer).ConfirmSettlement(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OutboxService_ConfirmSettlement_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OutboxServiceServer).ConfirmSettlement(ctx, req.(*ConfirmSettlementRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+// OutboxService_ServiceDesc is the grpc.ServiceDesc for OutboxService service.
+// It's only intended for direct use with grpc.RegisterService,
+// and not to be introspected or modified (even as a copy)
+var OutboxService_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "exchange.v1.OutboxService",
+	HandlerType: (*OutboxServiceServer)(nil),
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "Waits",
+			Handler:    _OutboxService_Waits_Handler,
+		},
+		{
+			MethodName: "Try",
+			Handler:    _OutboxService_Try_Handler,
+		},
+		{
+			MethodName: "DeadLetters",
+			Handler:    _OutboxService_DeadLetters_Handler,
+		},
+		{
+			MethodName: "Redrive",
+			Handler:    _OutboxService_Redrive_Handler,
+		},
+		{
+			MethodName: "Repair",
+			Handler:    _OutboxService_Repair_Handler,
+		},
+		{
+			MethodName: "Settle",
+			Handler:    _OutboxService_Settle_Handler,
+		},
+		{
+			MethodName: "ConfirmSettlement",
+			Handler:    _OutboxService_ConfirmSettlement_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
