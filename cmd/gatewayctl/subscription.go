@@ -266,8 +266,16 @@ func (p *page) subscriptions(all []*exchangev1.Subscription) {
 	p.columns("subscription", "from", "office", "kind", "since", "until", "cursor", "notAcknowledged", "lastFetched", "who")
 	for _, s := range all {
 		p.line(s.Name, orNone(strings.Join(s.Senders, " ")), orNone(strings.Join(s.Offices, " ")), orNone(strings.Join(s.Kinds, " ")), orNone(p.time(s.Since)), orNone(p.time(s.Until)),
-			strconv.FormatInt(s.Position, 10), strconv.Itoa(int(s.Open)), orNone(p.time(s.Fetched)), orNone(s.FetchedBy))
+			orNone(cursor(s)), strconv.Itoa(int(s.Open)), orNone(p.time(s.Fetched)), orNone(s.FetchedBy))
 	}
+}
+
+// cursor is how far a subscription has come; empty: it stands at the beginning, or a partner asks.
+func cursor(s *exchangev1.Subscription) string {
+	if s.Position == 0 {
+		return ""
+	}
+	return strconv.FormatInt(s.Position, 10)
 }
 
 func (p *page) subscription(s *exchangev1.Subscription) {
@@ -278,7 +286,7 @@ func (p *page) subscription(s *exchangev1.Subscription) {
 	p.field("since", p.time(s.Since))
 	p.field("until", p.time(s.Until))
 	p.field("created", p.time(s.Created), s.CreatedBy)
-	p.field("cursor", strconv.FormatInt(s.Position, 10))
+	p.field("cursor", cursor(s))
 	p.field("lastFetched", p.time(s.Fetched), s.FetchedBy)
 	p.field("ended", p.time(s.Ended), s.EndedBy)
 	if s.Ended == nil {

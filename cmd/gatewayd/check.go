@@ -302,7 +302,7 @@ func (s *setup) checkParties(f *findings) {
 		switch {
 		case p.Fetch != 0 && (p.Fetch < minFetch || p.Fetch > maxFetch):
 			f.refuse(key+".fetch", gateway.ConfigChoice, p.Fetch.String(), minFetch.String()+" - "+maxFetch.String())
-		case p.Fetch != 0 && p.Address == "":
+		case (p.Fetch != 0 || p.pulls() && !p.Attachments.none()) && p.Address == "": // it is called for that
 			f.refuse(key+".address", gateway.ConfigMissing, "")
 		}
 		s.callers = append(s.callers, server.Caller{URI: p.URI, Role: server.Partner, Administrations: p.Administrations, Fetches: p.pulls()})

@@ -271,6 +271,8 @@ administrators:`, strings.Repeat("ab", 32)))
 		[]gateway.Code{gateway.ConfigChoice, gateway.ConfigLimit, gateway.ConfigLimit}},
 	{"attachments of a partner of no kind", edited("[RU]", "[RU]\n    attachments: {each: 65MiB, total: 1MiB, retention: 1m}"),
 		[]gateway.Code{gateway.ConfigMissing, gateway.ConfigLimit, gateway.ConfigLimit, gateway.ConfigLimit}},
+	{"attachments of a partner that nobody calls", edited("address: \"127.0.0.1:18543\"\n    administrations: [RU]", "mode: pull\n    administrations: [RU]\n    attachments: {kinds: [SCAN], each: 1MiB, total: 1MiB, retention: 1h}"),
+		[]gateway.Code{gateway.ConfigMissing}},
 	{"a partner for the own administration", edited("[RU]", "[RU, CN]"), []gateway.Code{gateway.ConfigOwnPartner}},
 	{"a party twice", edited("customs://CN/office/0603/post/1", "customs://RU/gateway/1"), []gateway.Code{gateway.ConfigTwice}},
 	{"a party that is no URI", edited("customs://CN/office/0603/post/1", "post"), []gateway.Code{gateway.TLSParty}},

@@ -175,11 +175,9 @@ func (g *Gateway) handOverFetched(ctx context.Context, tx *store.Tx, all []store
 			return nil, nil, err
 		}
 		if !ok {
-			if h.Times > 0 {
-				h.Acknowledged, h.AcknowledgedBy = tx.Now(), "gateway"
-				if err := tx.PutHandout(h); err != nil {
-					return nil, nil, err
-				}
+			h.Acknowledged, h.AcknowledgedBy = tx.Now(), "gateway"
+			if err := tx.PutHandout(h); err != nil {
+				return nil, nil, err
 			}
 			continue
 		}
@@ -231,7 +229,7 @@ func (g *Gateway) Content(ctx context.Context, c Caller, name string, id gateway
 	if err != nil {
 		return store.Message{}, nil, err
 	}
-	if sub.Owner == g.Own || len(found) == 0 { // what was not handed out is not there
+	if sub.Owner == g.Own || len(found) == 0 || found[0].Times == 0 { // what was not handed out is not there
 		return store.Message{}, nil, store.ErrNotFound
 	}
 	size := g.Cap()
@@ -447,6 +445,39 @@ func (g *Gateway) returned(ctx context.Context, tx *store.Tx, m store.Message) e
 		return store.IgnoreNotFound(err)
 	}
 	return errors.Join(tx.Settle(d), holdsTheSame(tx, d))
+}
+
+// waitsAgain has a message that waits for its recipient once more be handed out by the subscriptions of the
+// recipient's that have come past it.
+func (g *Gateway) waitsAgain(ctx context.Context, tx *store.Tx, m store.Message) error {
+	live, err := tx.Subscriptions(ctx, m.Recipient, MaxSubscriptions)
+	if err != nil || len(live) == 0 {
+		return err
+	}
+	one, err := g.toFetch(store.Addressed{Message: m})
+	if err != nil {
+		return err
+	}
+	for _, sub := range live {
+		if sub.Position < m.Sequence || !sub.Filter.Fits(one.Message) {
+			continue
+		}
+		found, err := tx.HandoutsByID(ctx, sub.Owner, sub.Name, m.ID)
+		if err != nil {
+			return err
+		}
+		h := store.Handout{Owner: sub.Owner, Subscription: sub.Name, Message: m.ID, Sender: g.Own, Accepted: m.Sequence}
+		if len(found) > 0 {
+			if h = found[0]; h.Acknowledged.IsZero() {
+				continue // it is handed out again by itself
+			}
+			h.Lease, h.Until, h.Acknowledged, h.AcknowledgedBy = "", time.Time{}, time.Time{}, ""
+		}
+		if err := tx.PutHandout(h); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // handOutAgain has a message handed out again that a partner which fetches has lost, by the subscriptions by

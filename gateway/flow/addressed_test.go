@@ -177,6 +177,77 @@ func TestWhatIsNotFetchedInTimeEnds(t *testing.T) {
 	}
 }
 
+// A dead letter that an operator sends again, or makes anew, is fetched however far the partner's cursor has come
+// since; when it ends once more nothing of it stays open.
+func TestWhatWaitsOnceMoreIsFetched(t *testing.T) {
+	for name, c := range map[string]struct {
+		fetched bool
+		again   func(g *flow.Gateway, id gateway.MessageID) (flow.DeadLetter, error)
+	}{
+		"sent again, never fetched": {false, func(g *flow.Gateway, id gateway.MessageID) (flow.DeadLetter, error) {
+			return g.Redrive(t.Context(), anna, id, 0)
+		}},
+		"sent again, fetched before": {true, func(g *flow.Gateway, id gateway.MessageID) (flow.DeadLetter, error) {
+			return g.Redrive(t.Context(), anna, id, 0)
+		}},
+		"made anew": {false, func(g *flow.Gateway, id gateway.MessageID) (flow.DeadLetter, error) {
+			return g.Repair(t.Context(), anna, id)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := fetching(t, flow.Fetches{})
+			id := w.notice()
+			w.subscribes(russia, store.FetchFilter{})
+			must(w.cn.Subscribe(t.Context(), russia, "answers", store.FetchFilter{Kinds: []string{"InspectionResult"}}))(t)
+			if c.fetched {
+				w.fetched(russia, 0)
+			}
+			ends := func(id gateway.MessageID) {
+				t.Helper()
+				w.clock.add(w.message(id).ValidUntil.Sub(w.clock.Now()) + 2)
+				w.deliver()
+				if m := w.message(id); m.State != gateway.Dead {
+					t.Fatalf("it is %s", m.State)
+				}
+			}
+			ends(id)
+			other := w.copies(w.cn, id, 1, func(_ int, m *store.Message) {
+				m.State, m.Attempts, m.Reason, m.ValidUntil = gateway.Queued, 0, "", m.ValidUntil.Add(1000*time.Hour)
+			})[0]
+			if got := w.fetched(russia, 0); !slices.Equal(fetchedIDs(got.Messages), []gateway.MessageID{other}) {
+				t.Fatalf("fetched %v", fetchedIDs(got.Messages))
+			}
+			dead, err := c.again(w.cn, id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := w.cn.Content(t.Context(), russia, "all", dead.ID); c.fetched == errors.Is(err, store.ErrNotFound) {
+				t.Errorf("its document before it is handed out: %v", err)
+			}
+			if got := must(w.cn.Fetch(t.Context(), russia, "answers", 0, 0))(t); len(got.Messages) != 0 {
+				t.Errorf("by a filter that it does not fit: %v", fetchedIDs(got.Messages))
+			}
+			ends(dead.ID)
+			if got := w.fetched(russia, 0); slices.Contains(fetchedIDs(got.Messages), dead.ID) {
+				t.Errorf("what has ended is handed out")
+			}
+			before := must(w.cn.Store.Read().LastCommit(t.Context()))(t)
+			if got := w.fetched(russia, 0); len(got.Messages) != 0 || got.More || must(w.cn.Store.Read().LastCommit(t.Context()))(t) != before {
+				t.Errorf("it stays open: %v, %v", fetchedIDs(got.Messages), got.More)
+			}
+			must(w.cn.Redrive(t.Context(), anna, dead.ID, 0))(t)
+			got := w.fetched(russia, 0)
+			if !slices.Equal(fetchedIDs(got.Messages), []gateway.MessageID{dead.ID}) {
+				t.Fatalf("sent again it is fetched as %v", fetchedIDs(got.Messages))
+			}
+			must(w.receipted(russia, got.Lease, flow.Receipted{Receipt: w.judges(got.Messages[0])}))(t)
+			if m := w.message(dead.ID); m.State != gateway.Accepted {
+				t.Errorf("it is %s", m.State)
+			}
+		})
+	}
+}
+
 // A plain receipt counts only where the partner's record allows it, for what the partner holds, and ends the message
 // outside the promise.
 func TestAPlainReceiptEndsAMessageOutsideThePromise(t *testing.T) {
@@ -406,6 +477,48 @@ func TestAGatewayThatFetchesGoesOnWhereItBrokeOff(t *testing.T) {
 				t.Errorf("there is more: %v, %v", more, err)
 			}
 		})
+	}
+}
+
+// What a gateway refuses of what it fetches stays with the partner, and keeps nothing that is behind it, however
+// much that is.
+func TestWhatIsRefusedOfWhatIsFetchedStopsNothing(t *testing.T) {
+	w := fetching(t, flow.Fetches{})
+	link := &inProcess{cn: w.cn}
+	source := flow.Source{URI: "customs://CN/gateway/1", Administrations: []gateway.Administration{"CN"}, Every: time.Hour, Link: link}
+	id := w.notice()
+	must(w.ru.FetchFrom(t.Context(), source))(t)
+	if m := w.message(id); m.State != gateway.Accepted {
+		t.Fatalf("it is %s", m.State)
+	}
+	for range 2 * flow.FetchAtOne {
+		id = w.copies(w.cn, id, 1, func(_ int, m *store.Message) {
+			m.State, m.Attempts, m.Receipt, m.Signature = gateway.Queued, 0, nil, []byte("spoilt")
+		})[0]
+	}
+	s := w.inspection("C-1")
+	for range 2 { // all that is refused comes again, and first
+		pages := 0
+		for more := true; more; pages++ {
+			more = must(w.ru.FetchFrom(t.Context(), source))(t)
+		}
+		if pages > 4 {
+			t.Errorf("%d pages", pages)
+		}
+		w.clock.add(flow.FetchLease)
+	}
+	if m := w.message(s.MessageID); m.State != gateway.Accepted {
+		t.Errorf("what is behind is %s", m.State)
+	}
+	if m := w.message(id); m.State != gateway.Sending {
+		t.Errorf("what is refused is %s", m.State)
+	}
+	after := w.inspection("C-2")
+	must(w.ru.FetchFrom(t.Context(), source))(t)
+	must(w.ru.FetchFrom(t.Context(), source))(t)
+	must(w.ru.FetchFrom(t.Context(), source))(t)
+	if m := w.message(after.MessageID); m.State != gateway.Accepted {
+		t.Errorf("what comes later is %s", m.State)
 	}
 }
 

@@ -184,10 +184,13 @@ func (g *Gateway) uploading(ctx context.Context, tx *store.Tx, c Caller, p Piece
 	if is == "" || p.MediaType != "" && p.MediaType != is {
 		return refuse(gateway.AttachmentType, "mediaType", p.MediaType, is)
 	}
-	if !known {
+	if !a.Named {
 		n, size, err := tx.AttachmentsKept(ctx, store.DoorSubmit, c.Office, false, MaxUnnamed)
 		if err != nil {
 			return a, err
+		}
+		if known { // it begins anew, and has its room
+			n, size = n-1, size-a.Size
 		}
 		if n >= MaxUnnamed || size+p.Size > MaxUnnamedBytes {
 			return refuse(gateway.AttachmentsUnnamed, "", number(int64(n)), number(size))
@@ -379,6 +382,21 @@ func (g *Gateway) nameAttachments(ctx context.Context, tx *store.Tx, m store.Mes
 	return nil
 }
 
+// nameAgain notes that a message names what another names in whose place it stands, as long as it is kept for that.
+func nameAgain(ctx context.Context, tx *store.Tx, old, id gateway.MessageID) error {
+	uses, err := tx.AttachmentUses(ctx, store.DoorSubmit, old)
+	if err != nil {
+		return err
+	}
+	for _, u := range uses {
+		u.Message, u.HandedOver = id, time.Time{}
+		if err := errors.Join(tx.PutAttachmentUse(u), tx.Audit("gateway", "attachment named", string(id), u.Digest)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // holdAttachments keeps what a held submission names for as long as it may wait, and a day.
 func (g *Gateway) holdAttachments(ctx context.Context, tx *store.Tx, s store.Submission) error {
 	if s.State != gateway.Held || len(s.Canonical) == 0 {
@@ -412,10 +430,14 @@ func useOf(a store.Attachment, id gateway.MessageID, at namedAttachment) store.A
 	}
 }
 
-// keep has an attachment kept at least until an instant, by a rule, once a message names it.
+// keep has an attachment kept at least until an instant, by a rule, once a message names it: another message, or
+// what is held, may need it longer.
 func keep(a *store.Attachment, until time.Time, rule string) {
-	if !a.Named || a.Rule == unnamedRule || until.After(a.Until) {
+	if until.After(a.Until) {
 		a.Until, a.Rule = until, rule
+	}
+	if a.Rule == unnamedRule {
+		a.Rule = rule
 	}
 	a.Named = true
 }
@@ -510,7 +532,7 @@ func (g *Gateway) HandOutAttachment(ctx context.Context, caller string, to []gat
 }
 
 // mayHave are the states of messages that a partner may have.
-var mayHave = []gateway.MessageState{gateway.Sending, gateway.Received, gateway.Accepted}
+var mayHave = []gateway.MessageState{gateway.Sending, gateway.Received, gateway.Accepted, gateway.Unsigned}
 
 // ReadAttachment sends the bytes of an attachment that a partner's message names, once all are here.
 func (g *Gateway) ReadAttachment(ctx context.Context, c Caller, sender gateway.Administration, id gateway.MessageID, digest gateway.Digest, offset int64, send Send) error {

@@ -12,8 +12,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"customs.example/gateway"
 	"customs.example/gateway/flow"
+	"customs.example/gateway/peer"
 	"customs.example/gateway/store"
 )
 
@@ -616,5 +619,101 @@ func TestWhatAHeldDocumentNamesIsKept(t *testing.T) {
 		if _, err := w.cn.Upload(t.Context(), post, gateway.DigestOf(content)); (err == nil) != (want == gateway.Sent) {
 			t.Errorf("%s: then %v", verdict, err)
 		}
+	}
+}
+
+// TestAPartnerThatSignsNothingHasItsAttachments: before it is fetched there is nothing; then, and when the partner has
+// acknowledged it without a signature, there is.
+func TestAPartnerThatSignsNothingHasItsAttachments(t *testing.T) {
+	w := fetching(t, flow.Fetches{Plain: true})
+	content := scan(100)
+	w.handIn(content)
+	s := w.inspection("C-1", attached("scan.png", "SCAN", "image/png", len(content), gateway.DigestOf(content)))
+	ask := func() error {
+		return w.cn.HandOutAttachment(t.Context(), russia.URI, russia.Speaks, s.MessageID, gateway.DigestOf(content), 0, func(store.Attachment, int64, []byte) error { return nil })
+	}
+	if err := ask(); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("before it is fetched: %v", err)
+	}
+	w.subscribes(russia, store.FetchFilter{})
+	got := w.fetched(russia, 0)
+	if err := ask(); err != nil {
+		t.Errorf("fetched: %v", err)
+	}
+	must(w.receipted(russia, got.Lease, flow.Receipted{ID: s.MessageID, Payload: got.Messages[0].Message.PayloadDigest}))(t)
+	if err := ask(); err != nil || w.message(s.MessageID).State != gateway.Unsigned {
+		t.Errorf("%s: %v", w.message(s.MessageID).State, err)
+	}
+}
+
+// TestWhatIsMadeAnewHasItsAttachments: under its own id they are handed out to the partner, as long as the route keeps
+// them for the message that it stands for.
+func TestWhatIsMadeAnewHasItsAttachments(t *testing.T) {
+	w := newWorld(t)
+	content := scan(100)
+	w.ru.Fetching = map[gateway.Administration]flow.Fetching{"CN": {Kinds: []string{"SCAN"}, Each: 4 << 20, Total: 8 << 20, Retention: 48 * time.Hour}}
+	w.handIn(content)
+	s := w.inspection("C-1", attached("scan.png", "SCAN", "image/png", len(content), gateway.DigestOf(content)))
+	until := w.status(w.cn, s.MessageID).Until
+	w.out.trouble = func(int) error { return &peer.NotSentError{Cause: errors.New("refused")} }
+	w.deliver()
+	w.clock.add(w.message(s.MessageID).ValidUntil.Sub(w.clock.Now()) + 1)
+	w.deliver()
+	w.out.trouble = nil
+	made, err := w.cn.Repair(t.Context(), anna, s.MessageID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st := w.status(w.cn, made.ID); st.Name != "scan.png" || !st.Until.Equal(until) {
+		t.Errorf("made anew: %+v", st)
+	}
+	w.deliver()
+	w.fetch()
+	if st := w.status(w.ru, made.ID); st.State != flow.AttachmentHere {
+		t.Errorf("at Russia: %s, %v", st.State, st.Fault)
+	}
+}
+
+// TestWhatIsKeptLongerStays: for a message that names it, or for one that is held, whatever names it beside them.
+func TestWhatIsKeptLongerStays(t *testing.T) {
+	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		was, want store.Attachment
+		until     time.Time
+	}{
+		"named now":                      {store.Attachment{Until: now, Rule: flow.UnnamedRule}, store.Attachment{Until: now.Add(1), Rule: "route b", Named: true}, now.Add(1)},
+		"named longer":                   {store.Attachment{Until: now, Rule: "route a", Named: true}, store.Attachment{Until: now.Add(1), Rule: "route b", Named: true}, now.Add(1)},
+		"named, and by another longer":   {store.Attachment{Until: now, Rule: "route a", Named: true}, store.Attachment{Until: now, Rule: "route a", Named: true}, now.Add(-1)},
+		"held":                           {store.Attachment{Until: now, Rule: flow.UnnamedRule}, store.Attachment{Until: now, Rule: "route b", Named: true}, now.Add(-1)},
+		"held, and by another named too": {store.Attachment{Until: now, Rule: flow.UnnamedRule, Named: true}, store.Attachment{Until: now, Rule: "route b", Named: true}, now.Add(-1)},
+	} {
+		got := c.was
+		flow.Keep(&got, c.until, "route b")
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// TestWhatBeginsAnewHasNoRoomBeyondItsOffices: an upload that begins small and again large counts as large.
+func TestWhatBeginsAnewHasNoRoomBeyondItsOffices(t *testing.T) {
+	w := newWorld(t)
+	const large = 16 << 20
+	var all []flow.Piece
+	for i := range flow.MaxUnnamedBytes/large + 1 {
+		p := pieceOf(scan(store.ChunkBytes+1+i), 0)
+		p.Content = p.Content[:store.ChunkBytes]
+		all = append(all, p)
+		must(w.cn.PutAttachment(t.Context(), post, p))(t)
+	}
+	for i, p := range all {
+		p.Size = large
+		_, err := w.cn.PutAttachment(t.Context(), post, p)
+		if full := i >= len(all)-2; full != slices.Equal(faultCodesOf(err), []gateway.Code{gateway.AttachmentsUnnamed}) || !full && err != nil {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+	if a, err := w.cn.Upload(t.Context(), post, all[len(all)-1].Digest); err != nil || a.Received != store.ChunkBytes {
+		t.Errorf("of what was refused %d bytes are there, %v", a.Received, err)
 	}
 }

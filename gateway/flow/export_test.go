@@ -35,3 +35,9 @@ var VerdictText = verdictText
 
 // HurryPieces has a gateway wait no longer than this for a piece of an attachment.
 func (g *Gateway) HurryPieces(most time.Duration) { g.pieceTimeout = most }
+
+// Keep has an attachment kept as one that a message names.
+func Keep(a *store.Attachment, until time.Time, rule string) { keep(a, until, rule) }
+
+// UnnamedRule is by what is taken away that no submission names.
+const UnnamedRule = unnamedRule

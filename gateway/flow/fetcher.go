@@ -41,13 +41,16 @@ const (
 	FetchName  = "gateway" // of its subscription
 	FetchAtOne = 10        // messages of one lease
 	FetchLease = 10 * time.Second
+	// maxFruitless is how many leases in a row that brought nothing are behind each other without a pause: as many
+	// as hold all that a subscription may have open.
+	maxFruitless = MaxOpen / FetchAtOne
 )
 
 // fetching fetches from a partner until the context ends.
 func (g *Gateway) fetching(ctx context.Context, s Source) {
-	subscribed, failures := false, 0
+	subscribed, failures, fruitless := false, 0, 0
 	for ctx.Err() == nil {
-		more, err := g.fetchFrom(ctx, s, &subscribed)
+		taken, more, err := g.fetchFrom(ctx, s, &subscribed)
 		wait := s.Every
 		switch {
 		case ctx.Err() != nil:
@@ -61,10 +64,15 @@ func (g *Gateway) fetching(ctx context.Context, s Source) {
 			if failures > 0 {
 				g.Log.Tell(event.Event{Name: event.FetchResumed, Partner: s.Administrations[0], Count: failures})
 			}
-			if failures = 0; more {
+			failures = 0
+			if fruitless++; taken {
+				fruitless = 0
+			}
+			if more && fruitless < maxFruitless {
 				continue
 			}
 		}
+		fruitless = 0
 		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
@@ -76,10 +84,13 @@ func (g *Gateway) fetching(ctx context.Context, s Source) {
 
 // FetchFrom fetches once from a partner, and reports whether there may be more.
 func (g *Gateway) FetchFrom(ctx context.Context, s Source) (more bool, err error) {
-	return g.fetchFrom(ctx, s, new(bool))
+	_, more, err = g.fetchFrom(ctx, s, new(bool))
+	return more, err
 }
 
-func (g *Gateway) fetchFrom(ctx context.Context, s Source, subscribed *bool) (more bool, err error) {
+// fetchFrom reports also whether anything was taken. What is refused stays with the partner under its lease: what
+// there is behind it comes next.
+func (g *Gateway) fetchFrom(ctx context.Context, s Source, subscribed *bool) (taken, more bool, err error) {
 	call := func(do func(ctx context.Context) error) error {
 		bounded, cancel := context.WithTimeout(ctx, AttemptTimeout)
 		defer cancel()
@@ -87,7 +98,7 @@ func (g *Gateway) fetchFrom(ctx context.Context, s Source, subscribed *bool) (mo
 	}
 	if !*subscribed {
 		if err := call(func(ctx context.Context) error { return s.Link.Subscribe(ctx, FetchName) }); err != nil {
-			return false, err
+			return taken, false, err
 		}
 		*subscribed = true
 	}
@@ -97,9 +108,8 @@ func (g *Gateway) fetchFrom(ctx context.Context, s Source, subscribed *bool) (mo
 		return err
 	}); err != nil {
 		*subscribed = false // it may be there no more
-		return false, err
+		return taken, false, err
 	}
-	taken := false
 	for _, m := range got.Messages {
 		var failed error
 		if err := call(func(ctx context.Context) error {
@@ -110,21 +120,21 @@ func (g *Gateway) fetchFrom(ctx context.Context, s Source, subscribed *bool) (mo
 			}
 			return s.Link.Acknowledge(ctx, FetchName, got.Lease, peer.Receipt(receipt))
 		}); err != nil {
-			return false, err
+			return taken, false, err
 		}
 		var refused gateway.Faults
 		switch {
 		case errors.As(failed, &refused) && refused[0].Code == gateway.StorageShort: // so would all others
-			return false, failed
+			return taken, false, failed
 		case refused != nil: // it stays with the partner; the others go on
 			g.Log.Tell(event.Event{Name: event.FetchRefused, Partner: s.Administrations[0], ID: gateway.Clip(string(m.ID)), Codes: event.CodesOf(refused), Cause: failed})
 		case failed != nil:
-			return false, failed
+			return taken, false, failed
 		default:
 			taken = true
 		}
 	}
-	return got.More && taken, nil
+	return taken, got.More && len(got.Messages) > 0, nil
 }
 
 // takeFetched receives a fetched message as if it had been delivered.

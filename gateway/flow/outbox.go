@@ -306,7 +306,7 @@ func (g *Gateway) Redrive(ctx context.Context, c Caller, id gateway.MessageID, v
 			state = gateway.Queued
 		}
 		m.State, m.ValidUntil = state, tx.Now().Add(cmp.Or(validity, most))
-		if err := errors.Join(tx.Redrive(m), tx.DropSettlement(m.ID)); err != nil {
+		if err := errors.Join(tx.Redrive(m), tx.DropSettlement(m.ID), g.waitsAgain(ctx, tx, m)); err != nil {
 			return err
 		}
 		if err := g.announcedAgain(ctx, tx, m); err != nil {

@@ -60,7 +60,10 @@ func (g *Gateway) Repair(ctx context.Context, c Caller, id gateway.MessageID) (D
 		if err := g.unsuperseded(ctx, tx, now); err != nil {
 			return err
 		}
-		if err := errors.Join(tx.PutMessage(m), tx.DropSettlement(old.ID)); err != nil {
+		if err := errors.Join(tx.PutMessage(m), tx.DropSettlement(old.ID), g.waitsAgain(ctx, tx, m)); err != nil {
+			return err
+		}
+		if err := nameAgain(ctx, tx, old.ID, m.ID); err != nil {
 			return err
 		}
 		if err := errors.Join(g.ourAnswer(ctx, tx, m, o.document), g.register(ctx, tx, m, o.document)); err != nil {

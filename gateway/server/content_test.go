@@ -98,6 +98,9 @@ func TestParallelAFetchedDocumentGoesOnAtAnyByte(t *testing.T) {
 	if answer, raw := h.asks("partner", "POST", "/v1/subscriptions", `{"name": "all", "kinds": ["PreArrivalNotice"]}`); answer.StatusCode != 200 {
 		t.Fatalf("%s\n%s", answer.Status, raw)
 	}
+	for range 2 { // commits count what all send
+		h.waits("KZ", 10)
+	}
 	before, said := h.asks("partner", "GET", path, "") // it was not handed out
 	if before.StatusCode != 404 {
 		t.Errorf("before it is fetched: %s\n%s", before.Status, said)
@@ -169,6 +172,11 @@ func TestParallelAFetchedDocumentGoesOnAtAnyByte(t *testing.T) {
 		}
 		if status.Code(err) != codes.InvalidArgument {
 			t.Errorf("from byte %d: %v", offset, err)
+		}
+	}
+	for _, path := range []string{"/v1/subscriptions", "/v1/subscriptions/all"} {
+		if answer, raw := h.asks("partner", "GET", path, ""); answer.StatusCode != 200 || !bytes.Contains(raw, []byte(`"name":"all"`)) || bytes.Contains(raw, []byte("position")) {
+			t.Errorf("%s says how much there is: %s\n%s", path, answer.Status, raw)
 		}
 	}
 	unknown, one := h.asks("partner", "GET", "/v1/subscriptions/all/messages/"+h.fresh(), "")

@@ -44,7 +44,7 @@ func (s subscriptions) Create(ctx context.Context, r *exchangev1.CreateSubscript
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
-	return presentSubscription(sub, 0), nil
+	return s.presentSubscription(sub, 0), nil
 }
 
 func (s subscriptions) Get(ctx context.Context, r *exchangev1.GetSubscriptionRequest) (*exchangev1.Subscription, error) {
@@ -52,7 +52,7 @@ func (s subscriptions) Get(ctx context.Context, r *exchangev1.GetSubscriptionReq
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
-	out := presentSubscription(sub, len(open))
+	out := s.presentSubscription(sub, len(open))
 	for _, h := range open {
 		out.Handouts = append(out.Handouts, &exchangev1.Handout{
 			MessageId: string(h.Message), Sender: string(h.Sender), Holder: h.Holder, Until: stamp(h.Until), Times: int32(h.Times),
@@ -68,7 +68,7 @@ func (s subscriptions) List(ctx context.Context, _ *exchangev1.ListSubscriptions
 	}
 	out := &exchangev1.ListSubscriptionsResponse{}
 	for i, sub := range all {
-		out.Subscriptions = append(out.Subscriptions, presentSubscription(sub, open[i]))
+		out.Subscriptions = append(out.Subscriptions, s.presentSubscription(sub, open[i]))
 	}
 	return out, nil
 }
@@ -78,7 +78,7 @@ func (s subscriptions) End(ctx context.Context, r *exchangev1.EndSubscriptionReq
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
-	return presentSubscription(sub, 0), nil
+	return s.presentSubscription(sub, 0), nil
 }
 
 func (s subscriptions) Fetch(ctx context.Context, r *exchangev1.FetchRequest) (*exchangev1.FetchResponse, error) {
@@ -257,12 +257,16 @@ func presentFetched(ctx context.Context, all []flow.HandedOut) (out []*exchangev
 	return out
 }
 
-func presentSubscription(s store.Subscription, open int) *exchangev1.Subscription {
-	return &exchangev1.Subscription{
-		Name: s.Name, Owner: string(s.Owner), Senders: texts(s.Filter.Senders), Offices: s.Filter.Offices, Kinds: s.Filter.Kinds,
-		Since: stamp(s.Filter.Since), Until: stamp(s.Filter.Until), Created: stamp(s.Created), CreatedBy: s.CreatedBy, Position: int64(s.Position),
-		Fetched: stamp(s.Fetched), FetchedBy: s.FetchedBy, Open: int32(open), Ended: stamp(s.Ended), EndedBy: s.EndedBy,
+func (s subscriptions) presentSubscription(sub store.Subscription, open int) *exchangev1.Subscription {
+	out := &exchangev1.Subscription{
+		Name: sub.Name, Owner: string(sub.Owner), Senders: texts(sub.Filter.Senders), Offices: sub.Filter.Offices, Kinds: sub.Filter.Kinds,
+		Since: stamp(sub.Filter.Since), Until: stamp(sub.Filter.Until), Created: stamp(sub.Created), CreatedBy: sub.CreatedBy,
+		Fetched: stamp(sub.Fetched), FetchedBy: sub.FetchedBy, Open: int32(open), Ended: stamp(sub.Ended), EndedBy: sub.EndedBy,
 	}
+	if sub.Owner == s.flow.Own { // commits count what all send, which is no partner's to know
+		out.Position = int64(sub.Position)
+	}
+	return out
 }
 
 // texts are ids and codes as the wire has them.

@@ -5805,7 +5805,8 @@ type Subscription struct {
 	Until     *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=until,proto3" json:"until,omitempty"`
 	Created   *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=created,proto3" json:"created,omitempty"`
 	CreatedBy string                 `protobuf:"bytes,9,opt,name=created_by,json=createdBy,proto3" json:"created_by,omitempty"`
-	// The cursor: what was accepted up to this commit has been handed out, or does not fit.
+	// The cursor: what was accepted up to this commit has been handed out, or does not fit. A partner
+	// is not told.
 	Position int64 `protobuf:"varint,10,opt,name=position,proto3" json:"position,omitempty"`
 	// When something was handed out last, and to whom.
 	Fetched   *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=fetched,proto3" json:"fetched,omitempty"`
