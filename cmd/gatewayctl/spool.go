@@ -63,6 +63,9 @@ func (d spoolDoor) Submit(ctx context.Context, content []byte) (spool.Answer, er
 
 func (d spoolDoor) Status(ctx context.Context, id string) (spool.Answer, error) {
 	sub, err := d.s.submissions.Get(ctx, &exchangev1.GetSubmissionRequest{SubmissionId: id})
+	if status.Code(err) == codes.NotFound {
+		return spool.Answer{}, spool.ErrUnknown
+	}
 	return d.answer(sub, err)
 }
 
