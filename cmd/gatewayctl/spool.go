@@ -76,6 +76,9 @@ func (d spoolDoor) Paper(ctx context.Context, id, page, reason string) error {
 		return d.failure(err)
 	}
 	message := sub.GetMessage().GetMessageId()
+	if hasEnded(sub) && (message == "" || sub.Batch == "") {
+		return errors.New(gateway.Say(gateway.WordSpoolNoMovement, id).In(d.s.lang))
+	}
 	if message == "" || sub.Batch == "" {
 		return &spool.Temporary{Cause: fmt.Errorf("%s is no message yet", id)}
 	}
