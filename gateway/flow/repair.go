@@ -60,7 +60,7 @@ func (g *Gateway) Repair(ctx context.Context, c Caller, id gateway.MessageID) (D
 		if err := g.unsuperseded(ctx, tx, now); err != nil {
 			return err
 		}
-		if err := errors.Join(tx.PutMessage(m), tx.DropSettlement(old.ID)); err != nil {
+		if err := errors.Join(tx.PutMessage(m), tx.DropSettlement(old.ID), tx.Audit("gateway", "message queued", string(m.ID), m.PayloadDigest)); err != nil {
 			return err
 		}
 		if err := errors.Join(g.ourAnswer(ctx, tx, m, o.document), g.register(ctx, tx, m, o.document)); err != nil {
