@@ -267,6 +267,8 @@ const (
 	WordSpoolPaper                  Wording = "spool_paper"
 	WordSpoolUsed                   Wording = "spool_used"
 	WordSpoolUnknown                Wording = "spool_unknown"
+	WordSpoolNoMovement             Wording = "spool_no_movement"
+	WordSpoolPaperName              Wording = "spool_paper_name"
 	WordSpoolOnPaper                Wording = "spool_on_paper"
 	WordSpoolTaken                  Wording = "spool_taken"
 	WordSpoolAgain                  Wording = "spool_again"

@@ -152,12 +152,25 @@ func TestParallelWhatIsBrokenIsFound(t *testing.T) {
 			return append(list, &one)
 		}},
 		{name: "what was taken back is there", want: "I3", cn: "UPDATE delivery SET state = 'withdrawn' WHERE id_key = " + oneMessage},
-		{name: "what was never handed over is there", want: "I3", cn: "UPDATE delivery SET state = 'dead', reason = 'never handed over' WHERE id_key = " + oneMessage},
+		{name: "what was never handed over is there", want: "I3", cn: "UPDATE delivery SET state = 'dead', reason = 'expired: never handed over' WHERE id_key = " + oneMessage},
 		{name: "a payload is stored otherwise", want: "I4", cn: flipped + "(SELECT payload FROM message WHERE id_key = " + oneMessage + ")"},
 		{name: "a released document is stored otherwise", want: "I4", cn: flipped + "(SELECT canonical FROM message WHERE id_key = " + oneMessage + ")"},
 		{name: "what came is stored otherwise", want: "I4", ru: flipped + "(SELECT content FROM arrival WHERE door = 'peer' LIMIT 1)"},
 		{name: "what was understood is stored otherwise", want: "I4", ru: flipped + "(SELECT canonical FROM inbox WHERE id_key = " + oneInbound + ")"},
 		{name: "a header is signed otherwise", want: "I4", cn: "UPDATE message SET signature = x'00' WHERE id_key = " + oneMessage},
+		{name: "a document goes by another id", want: "I4", cn: "UPDATE message SET document_id = 'X-1' WHERE id_key = " + oneMessage},
+		{name: "a message is to another", want: "I4", cn: "UPDATE delivery SET recipient = 'KZ' WHERE id_key = " + oneMessage},
+		{name: "what came goes by another id", want: "I4", ru: "UPDATE inbox SET document_id = 'X-1' WHERE id_key = " + oneInbound},
+		{name: "what came is expected at another time", want: "I4", ru: "UPDATE inbox SET expected_arrival = '2020-01-01T00:00:00.000000000Z' WHERE id_key = " + oneInbound},
+		{name: "nobody has settled it", want: "I5", cn: "UPDATE delivery SET state = 'settled' WHERE id_key = " + oneMessage},
+		{name: "one person has settled it", want: "I5", cn: "UPDATE audit SET event = 'settlement by hand said', actor = 'anna' WHERE event = 'message queued' AND subject = (SELECT id FROM message ORDER BY id_key LIMIT 1); " +
+			"UPDATE audit SET event = 'message settled', actor = 'anna' WHERE event = 'message accepted' AND subject = (SELECT id FROM message ORDER BY id_key LIMIT 1); " +
+			"INSERT INTO settlement SELECT id_key, 'RU', 'told', zeroblob(31) || x'01', '2026-03-01T00:00:00.000000000Z', 'anna', '2026-03-01T00:00:01.000000000Z', 'anna', 1 FROM message ORDER BY id_key LIMIT 1; " +
+			"UPDATE delivery SET state = 'settled' WHERE id_key = " + oneMessage},
+		{name: "what was made anew stands for what is there", want: "I3", cn: "UPDATE message SET repairs = (SELECT id FROM message ORDER BY id_key DESC LIMIT 1) WHERE id_key = " + oneMessage},
+		{name: "a part became what is not there", want: "I2", ru: "UPDATE submission SET message_id = '00000000-0000-4000-8000-000000000000' WHERE message_id <> ''"},
+		{name: "the trail names other bytes", want: "I6", cn: "UPDATE audit SET digest = (SELECT digest FROM audit WHERE leaf = 0) WHERE event = 'message accepted'"},
+		{name: "the trail names other bytes of what came", want: "I6", ru: "UPDATE audit SET digest = (SELECT digest FROM audit WHERE leaf = 0) WHERE event = 'received accepted'"},
 		{name: "a receipt is lost", want: "I5", cn: "DELETE FROM receipt WHERE id_key = " + oneMessage},
 		{name: "a receipt is of another message", want: "I5", cn: "UPDATE receipt SET statement = (SELECT r.statement FROM receipt AS r ORDER BY r.id_key DESC LIMIT 1) WHERE id_key = " + oneMessage},
 		{name: "what is refused was accepted", want: "I5", cn: "UPDATE delivery SET state = 'refused' WHERE id_key = " + oneMessage},

@@ -63,6 +63,9 @@ func (d spoolDoor) Submit(ctx context.Context, content []byte) (spool.Answer, er
 
 func (d spoolDoor) Status(ctx context.Context, id string) (spool.Answer, error) {
 	sub, err := d.s.submissions.Get(ctx, &exchangev1.GetSubmissionRequest{SubmissionId: id})
+	if status.Code(err) == codes.NotFound {
+		return spool.Answer{}, spool.ErrUnknown
+	}
 	return d.answer(sub, err)
 }
 
@@ -73,6 +76,9 @@ func (d spoolDoor) Paper(ctx context.Context, id, page, reason string) error {
 		return d.failure(err)
 	}
 	message := sub.GetMessage().GetMessageId()
+	if hasEnded(sub) && (message == "" || sub.Batch == "") {
+		return errors.New(gateway.Say(gateway.WordSpoolNoMovement, id).In(d.s.lang))
+	}
 	if message == "" || sub.Batch == "" {
 		return &spool.Temporary{Cause: fmt.Errorf("%s is no message yet", id)}
 	}

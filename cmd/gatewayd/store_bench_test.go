@@ -288,11 +288,11 @@ func fillStatements(engine string, messages int) (out []string) {
 			SELECT '10719110', @id, @id, 'Manifest', 'message', '', @time, @digest, '', '', @id, '', 'ru-cn-manifest', '', '', '[]', '', @id, NULL, @digest, 4 * i + 4 FROM ` + sent,
 		`INSERT INTO judgement (office, id_key, number, id, digest, state, caller, at, faults, commit_no)
 			SELECT '10719110', @id, 1, @id, @digest, 'message', 'customs://RU/office/10719110/post/1', @time, NULL, 4 * i + 2 FROM ` + sent,
-		`INSERT INTO message (id_key, id, route, kind, conversation, document_id, document_key, created, expected_arrival, late_by, valid_until,
+		`INSERT INTO message (id_key, id, route, kind, conversation, document_id, document_key, created, expected_arrival, late_by,
 			header, signature, payload, payload_size, payload_digest, canonical, canonical_digest, mapping, mapping_digest, schema_digest, whole, whole_key, part, split)
-			SELECT @id, @id, 'ru-cn-manifest', 'Manifest', '', @id, @id, @time, '', 0, @time, @header, @sig, @digest, 2000, @digest, @digest, @digest, 'cn/mt1401.v1', @digest, @digest, @id, @id, 1, '' FROM ` + sent,
-		`INSERT INTO delivery (id_key, recipient, chain, sequence, state, reason, attempts, tries, troubles, parked, next_attempt, last_error, answers, answered, withdrawal, owner, token, commit_no)
-			SELECT @id, 'CN', @id, 4 * i + 2, 'accepted', '', 1, 1, 0, @false, @time, '', '[]', @time, '', '', 2, 4 * i + 4 FROM ` + sent,
+			SELECT @id, @id, 'ru-cn-manifest', 'Manifest', '', @id, @id, @time, '', 0, @header, @sig, @digest, 2000, @digest, @digest, @digest, 'cn/mt1401.v1', @digest, @digest, @id, @id, 1, '' FROM ` + sent,
+		`INSERT INTO delivery (id_key, recipient, chain, sequence, state, reason, attempts, tries, troubles, parked, next_attempt, last_error, answers, answered, withdrawal, owner, token, valid_until, needed, commit_no)
+			SELECT @id, 'CN', @id, 4 * i + 2, 'accepted', '', 1, 1, 0, @false, @time, '', '[]', @time, '', '', 2, @time, @time, 4 * i + 4 FROM ` + sent,
 		`INSERT INTO receipt (id_key, number, verdict, verified, statement) SELECT @id, 1, 'PRS', @time, @receipt FROM ` + sent,
 		`INSERT INTO announced (route, subject, message_id) SELECT 'ru-cn-manifest', @id, @id FROM ` + sent,
 		`INSERT INTO inbox (sender, id_key, id, kind, document_id, document_key, state, received, expected_arrival, late_by, payload_digest, canonical, canonical_digest,

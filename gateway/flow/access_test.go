@@ -251,7 +251,7 @@ func TestReasonOutlivesAStop(t *testing.T) {
 // TestReasonsThatSayNothing are refused before anything is stored.
 func TestReasonsThatSayNothing(t *testing.T) {
 	w, _ := announcedToOthers(t)
-	for _, reason := range []string{"-", "snow", strings.Repeat("я", flow.MaxReason+1), "snow\x00storm", "zero\u200bwidth", "bell\a bell"} {
+	for _, reason := range []string{"-", "snow", "雪", "雪\u200b暴", strings.Repeat("я", flow.MaxReason+1), "snow\x00storm", "zero\u200bwidth", "bell\a bell"} {
 		_, err := w.ru.RecordArrival(context.Background(), elsewhere, flow.Record{ID: "S1", Content: report("S1", "10716060", looks["tractor"][0]), Reason: reason})
 		if codeOf(err) != gateway.ReasonUnfit {
 			t.Errorf("%q: %v", reason, err)
@@ -264,6 +264,9 @@ func TestReasonsThatSayNothing(t *testing.T) {
 		if _, err := w.ru.RecordArrival(context.Background(), elsewhere, flow.Record{ID: "S" + fmt.Sprint(len(reason)), Content: report("S1", "10716060", looks["tractor"][0]), Reason: reason}); err != nil {
 			t.Errorf("%.9q: %v", reason, err)
 		}
+	}
+	if _, err := w.ru.RecordArrival(context.Background(), elsewhere, flow.Record{ID: "S2", Content: report("S2", "10716060", looks["tractor"][0]), Reason: "断网"}); err != nil {
+		t.Errorf("two Chinese characters: %v", err)
 	}
 }
 

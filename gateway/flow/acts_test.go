@@ -328,6 +328,9 @@ func (x *truth) does(r *rapid.T, w *world, b border, what string, truck int) {
 			do()
 		}
 	case "truck":
+		if x.backs { // until it is decided that it is taken back, it is announced
+			x.settled(w, b)
+		}
 		x.trucks[truck] = true
 		do := func() {
 			x.submit(r, w, b, x.id("V"), x.report(w, b, truck, time.Duration(truck)*time.Minute), store.Asks{}, gateway.Held, gateway.Joined)

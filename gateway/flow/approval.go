@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"customs.example/gateway"
@@ -221,7 +222,11 @@ func (g *Gateway) Approval(ctx context.Context, s store.Submission) (*store.Appr
 // long or not to be seen is unfit.
 func statedReason(reason string) (string, gateway.Faults) {
 	reason = strings.Join(strings.Fields(reason), " ")
-	if n := utf8.RuneCountInString(reason); reason != "" && (n < MinReason || n > MaxReason || strings.ContainsFunc(reason, gateway.Invisible)) {
+	least := MinReason
+	if strings.ContainsFunc(reason, func(r rune) bool { return unicode.Is(unicode.Han, r) }) {
+		least = MinReasonHan
+	}
+	if n := utf8.RuneCountInString(reason); reason != "" && (n < least || n > MaxReason || strings.ContainsFunc(reason, gateway.Invisible)) {
 		return reason, reasonUnfit(n)
 	}
 	return reason, nil

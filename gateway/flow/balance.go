@@ -507,6 +507,7 @@ func (g *Gateway) StateBalance(ctx context.Context, caller string, from []gatewa
 	if h.Recipient != g.Own {
 		return refuse(fault(gateway.RecipientWrong, string(h.Recipient), string(g.Own)))
 	}
+	g.calls(h.Sender)
 	page, err := g.balancePage(ctx, h.Sender, query)
 	if err != nil {
 		return store.Statement{}, err

@@ -11,7 +11,8 @@ import (
 )
 
 // A circuit breaker stands in each link: after some failures of the link, one behind the other,
-// nothing is tried for a time, and then one message after the other until some have got through.
+// nothing is tried for a time, or until the partner calls by itself, and then one message after the other
+// until some have got through.
 // It is this process's own: several on one database find out each for itself.
 const (
 	// BreakerFailures is how many failures one behind the other open it.
@@ -82,6 +83,30 @@ func (b *breaker) worked(now time.Time) bool {
 		}
 	}
 	return false
+}
+
+// alive notes that the partner is there, and reports whether that is news: what would have rested is tried now.
+func (b *breaker) alive(now time.Time) bool {
+	if b.state(now) != BreakerOpen {
+		return false
+	}
+	b.until = now
+	return true
+}
+
+// calls notes that an administration's partner has called, by what it has signed: an open breaker need not wait
+// any longer to see whether it is there.
+func (g *Gateway) calls(a gateway.Administration) {
+	c, ok := g.couriers[a]
+	if !ok {
+		return
+	}
+	c.mu.Lock()
+	news := c.breaker.alive(g.Now())
+	c.mu.Unlock()
+	if news {
+		g.notify(a)
+	}
 }
 
 // linkFailed reports whether a failure is the link's: the partner is not there, does not answer,

@@ -157,6 +157,39 @@ func TestWhatIsNoFailureOfTheLinkOpensNothing(t *testing.T) {
 	}
 }
 
+// TestWhoCallsIsProbed: a partner that calls by itself is there: what an open breaker keeps back is tried, one at a
+// time, and a probe that fails opens it again.
+func TestWhoCallsIsProbed(t *testing.T) {
+	w := newWorld(t)
+	id := w.notice()
+	ids := append(w.copies(w.cn, id, 20, func(int, *store.Message) {}), id)
+	w.out.trouble = func(int) error { return &peer.NotSentError{Cause: errors.New("refused")} }
+	w.deliver()
+	calls := func() int {
+		t.Helper()
+		before := w.out.tries
+		if s := linkOf(t, w.cn); s.Breaker != flow.BreakerOpen {
+			t.Fatalf("it is %+v", s)
+		}
+		w.balance(w.ru, "CN")
+		if s := linkOf(t, w.cn); s.Breaker != flow.BreakerProbing {
+			t.Fatalf("when it has called it is %+v", s)
+		}
+		w.due(ids)
+		if err := w.cn.DeliverDue(t.Context(), "RU"); err != nil {
+			t.Fatal(err)
+		}
+		return w.out.tries - before
+	}
+	if n := calls(); n != 1 || linkOf(t, w.cn).Breaker != flow.BreakerOpen {
+		t.Errorf("%d tried, and it is %+v", n, linkOf(t, w.cn))
+	}
+	w.out.trouble = nil
+	if n := calls(); n != 1 || linkOf(t, w.cn).Breaker != flow.BreakerProbing {
+		t.Errorf("%d tried, and it is %+v", n, linkOf(t, w.cn))
+	}
+}
+
 // TestGarbageOpensTheBreaker: receipts that do not verify are a failure of the link.
 func TestGarbageOpensTheBreaker(t *testing.T) {
 	w := newWorld(t)

@@ -22,10 +22,12 @@ import (
 // seals still speak for it: a truck may be back the next day with other goods.
 var Window = reconcile.Window{Before: 12 * time.Hour, After: 36 * time.Hour, Apart: 6 * time.Hour}
 
-// A reason has at least and at most these characters.
+// A reason has at least and at most these characters; of Chinese ones, each of which is a word or half of
+// one, fewer do.
 const (
-	MinReason = 5
-	MaxReason = 500
+	MinReason    = 5
+	MinReasonHan = 2
+	MaxReason    = 500
 )
 
 // ControlWindow is the window of controls: goods are controlled at the office of departure, or on the

@@ -312,7 +312,8 @@ func (g *Gateway) Redrive(ctx context.Context, c Caller, id gateway.MessageID, v
 		if err := g.announcedAgain(ctx, tx, m); err != nil {
 			return err
 		}
-		return tx.Audit(c.URI, "dead letter sent again", string(m.ID), m.PayloadDigest)
+		return errors.Join(tx.Audit(c.URI, "dead letter sent again", string(m.ID), m.PayloadDigest),
+			tx.Audit("gateway", "message "+string(m.State), string(m.ID), m.PayloadDigest))
 	})
 	if err != nil {
 		return DeadLetter{}, err

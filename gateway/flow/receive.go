@@ -48,6 +48,7 @@ func (g *Gateway) Receive(ctx context.Context, caller string, from []gateway.Adm
 	if err != nil {
 		return store.Statement{}, g.refuse(ctx, Caller{URI: caller}, payload, asFaults(err)...)
 	}
+	g.calls(h.Sender)
 	rcv, err := g.receipt(h, seal.Receipt{
 		MessageID: h.MessageID, Verdict: gateway.RCV, Received: gateway.DigestOf(payload), Faults: clockFaults(h.Created, at).Report("en"), At: at,
 	})

@@ -82,7 +82,8 @@ func (g *Gateway) Repair(ctx context.Context, c Caller, id gateway.MessageID) (D
 			}
 		}
 		return errors.Join(tx.Audit(c.URI, "message made anew as "+string(m.ID), string(old.ID), old.PayloadDigest),
-			tx.Audit(c.URI, "message made anew for "+string(old.ID), string(m.ID), m.PayloadDigest))
+			tx.Audit(c.URI, "message made anew for "+string(old.ID), string(m.ID), m.PayloadDigest),
+			tx.Audit("gateway", "message queued", string(m.ID), m.PayloadDigest))
 	})
 	if err != nil {
 		return DeadLetter{}, err

@@ -114,11 +114,14 @@ func (g *Gateway) Addressee(s store.Submission) gateway.Administration {
 
 // Second is what a submission is to its second addressee; nil: it has none.
 func (g *Gateway) Second(ctx context.Context, s store.Submission) (*store.Submission, error) {
-	both, err := addressees(ctx, g.Store.Read(), s.Office, s.ID)
-	if err != nil || len(both) < 2 {
+	if s.SecondOf != "" {
+		return nil, nil
+	}
+	o, err := g.Store.Read().Submission(ctx, s.Office, secondID(s.Office, s.ID))
+	if err != nil {
 		return nil, store.IgnoreNotFound(err)
 	}
-	return &both[1], nil
+	return &o, nil
 }
 
 // secondRoute is the route to the second addressee of what takes a route; nil: it has none.

@@ -4,12 +4,14 @@
 // and counts, and knows nothing of how a message comes about.
 //
 //   - I1: every acknowledged submission exists, with the bytes that its client handed in.
-//   - I2: each ends in exactly one of the promise's states.
+//   - I2: each ends in exactly one of the promise's states, and the message that it became is there.
 //   - I3: the receiver holds each message of a sender at most once, and exactly once if the sender
-//     knows it accepted; none that its sender does not know; one consignment is one message.
+//     knows it accepted; none that its sender does not know; one consignment is one message. What was made anew
+//     stands for one that has ended without a verdict and that the receiver does not hold.
 //   - I4: what was signed for is what is stored: digests of headers, receipts and records are those of
-//     the bytes on both sides.
-//   - I5: nothing is accepted or refused without a verified receipt, and no receipt without its message.
+//     the bytes on both sides, and what a signed header says of its message is what is stored of it.
+//   - I5: nothing is accepted or refused without a verified receipt, and no receipt without its message;
+//     nothing is settled by hand but by two persons.
 //   - I6: the audit trail has no gap, and played again it gives the states that are stored.
 //   - I7: no change overtook what it changes.
 //   - I8: no data of persons in logs.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -57,12 +58,15 @@ func (k *checker) log(s Side, l Log, texts []string, personal map[string]string)
 	return lines.Err()
 }
 
-// withoutID is what a line of JSON says, without the id that a sender has given to its document: that is the
+// idInText is that id in a log that is no JSON.
+var idInText = regexp.MustCompile(` id=("([^"\\]|\\.)*"|\S+)`)
+
+// withoutID is what a line says, without the id that a sender has given to its document: that is the
 // sender's, and a log names it.
 func withoutID(line []byte) string {
 	var record map[string]any
 	if json.Unmarshal(line, &record) != nil {
-		return string(line)
+		return idInText.ReplaceAllString(string(line), "")
 	}
 	delete(record, "id")
 	var text strings.Builder

@@ -1,12 +1,16 @@
 package invariant
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"customs.example/gateway"
+	"customs.example/gateway/document"
 	"customs.example/gateway/seal"
 	"customs.example/gateway/store"
 )
@@ -53,6 +57,9 @@ func (k *checker) message(ctx context.Context, s Side, m store.Message) error {
 	if k.Ended && !slices.Contains(messageEnds, m.State) {
 		broken("I2", "does not end: it is %s", m.State)
 	}
+	if digest := k.trails[s.Own].digests[m.ID]; digest != m.PayloadDigest {
+		broken("I6", "is %s, and the audit trail says %s", m.PayloadDigest, digest)
+	}
 	// A message that travels at once is written as sent; the trail says so with the outcome.
 	if last, known := k.trails[s.Own].messages[m.ID]; last != m.State && !(last == gateway.Queued && m.State == gateway.Sending) {
 		if !known {
@@ -73,6 +80,9 @@ func (k *checker) message(ctx context.Context, s Side, m store.Message) error {
 	}
 	if _, err := k.Trust.Open(m.Header, m.Signature, m.Payload, k.At); err != nil {
 		broken("I4", "its signature does not hold: %v", err)
+	}
+	if unlike := differs(h, signed{m.ID, s.Own, m.Recipient, m.Kind, m.DocumentID, m.Conversation, m.ExpectedArrival, m.LateBy}); unlike != "" || !h.Created.Equal(m.Created) {
+		broken("I4", "its header says another %s", cmp.Or(unlike, "instant of creation"))
 	}
 	receipts, err := s.Store.Read().Receipts(ctx, m.ID)
 	if err != nil {
@@ -98,7 +108,87 @@ func (k *checker) message(ctx context.Context, s Side, m store.Message) error {
 	if accepted, ok := verdicts[gateway.PRS]; ok && m.State == gateway.Accepted && accepted.Canonical.IsZero() {
 		broken("I5", "is accepted by a receipt that does not say what was understood")
 	}
+	if m.State == gateway.Settled {
+		if err := k.settled(ctx, s, m); err != nil {
+			return err
+		}
+	}
+	if m.Repairs != "" {
+		if err := k.madeAnew(ctx, s, m); err != nil {
+			return err
+		}
+	}
 	return k.atRecipient(ctx, s, m, len(verdicts) > 0)
+}
+
+// signed is what is stored of what a message's header says.
+type signed struct {
+	id                           gateway.MessageID
+	sender, recipient            gateway.Administration
+	kind, document, conversation string
+	expected                     time.Time
+	late                         time.Duration
+}
+
+// differs names what is stored otherwise than a header says, or nothing.
+func differs(h seal.Header, is signed) string {
+	var expected time.Time
+	if h.ExpectedArrival != nil {
+		expected = *h.ExpectedArrival
+	}
+	switch {
+	case !gateway.SameID(string(h.MessageID), string(is.id)):
+		return "id"
+	case h.Sender != is.sender || h.Recipient != is.recipient:
+		return "sender or recipient"
+	case h.Kind != is.kind:
+		return "kind"
+	case h.DocumentID != is.document:
+		return "document"
+	case h.Conversation != is.conversation:
+		return "conversation"
+	case !expected.Equal(is.expected):
+		return "expected arrival"
+	case time.Duration(h.LateBy)*time.Second != is.late.Truncate(time.Second):
+		return "lateness"
+	}
+	return ""
+}
+
+// settled checks that two persons have settled a message, and that the trail says who.
+func (k *checker) settled(ctx context.Context, s Side, m store.Message) error {
+	settlement, err := s.Store.Read().Settlement(ctx, m.ID)
+	if store.IgnoreNotFound(err) != nil {
+		return err
+	}
+	by := k.trails[s.Own].settled[m.ID]
+	if settlement.ProposedBy == "" || settlement.ConfirmedBy == "" || settlement.ProposedBy == settlement.ConfirmedBy || settlement.Confirmed.IsZero() || settlement.Evidence.IsZero() || by != [2]string{settlement.ProposedBy, settlement.ConfirmedBy} {
+		k.broken("I5", s.Own, string(m.ID), "is settled by %q and %q, and the audit trail says by %q and %q", settlement.ProposedBy, settlement.ConfirmedBy, by[0], by[1])
+	}
+	return nil
+}
+
+// madeAnew checks that what a message stands for has ended without a verdict, and that the recipient does not
+// hold it.
+func (k *checker) madeAnew(ctx context.Context, s Side, m store.Message) error {
+	old, err := s.Store.Read().Message(ctx, m.Repairs)
+	if store.IgnoreNotFound(err) != nil {
+		return err
+	}
+	if err != nil || old.State != gateway.Dead || old.Recipient != m.Recipient {
+		k.broken("I3", s.Own, string(m.ID), "is made in the place of %s, which is %q", m.Repairs, old.State)
+		return nil
+	}
+	to, ok := k.side(m.Recipient)
+	if !ok {
+		return nil
+	}
+	if _, err := to.Store.Read().Inbound(ctx, s.Own, old.ID); err == nil {
+		k.broken("I3", s.Own, string(m.ID), "is made in the place of %s, which %s has", old.ID, m.Recipient)
+	} else {
+		return store.IgnoreNotFound(err)
+	}
+	return nil
 }
 
 // atRecipient compares a message with what its recipient has of it.
@@ -126,8 +216,8 @@ func (k *checker) atRecipient(ctx context.Context, s Side, m store.Message, rece
 		broken("I5", "%s has signed for it and does not have it", m.Recipient)
 	case (m.State == gateway.Accepted || m.State == gateway.Refused) && (!there || in.State != m.State):
 		broken("I3", "is %s, and at %s %s", m.State, m.Recipient, stateOf(in, there))
-	case there && (m.State == gateway.TakenBack || m.State == gateway.Dead && m.Reason == gateway.NeverHandedOver):
-		broken("I3", "is %s (%s), and at %s %s", m.State, m.Reason, m.Recipient, in.State)
+	case (there || arrived) && (m.State == gateway.TakenBack || m.State == gateway.Dead && strings.HasSuffix(m.Reason, gateway.NeverHandedOver)):
+		broken("I3", "is %s (%s), and at %s %s", m.State, m.Reason, m.Recipient, cmp.Or(in.State, "undecided"))
 	case there && in.PayloadDigest != m.PayloadDigest:
 		broken("I4", "%s has noted another digest of it", m.Recipient)
 	}
@@ -194,6 +284,9 @@ func (k *checker) inbound(ctx context.Context, s Side, in store.Inbound) error {
 		}
 		broken("I6", "is %s, and the audit trail says %s", in.State, last)
 	}
+	if digest := k.trails[s.Own].digests[in.ID]; digest != in.PayloadDigest {
+		broken("I6", "is %s, and the audit trail says %s", in.PayloadDigest, digest)
+	}
 	a, err := s.Store.Read().Arrival(ctx, store.DoorPeer, string(in.Sender), string(in.ID))
 	if errors.Is(err, store.ErrNotFound) {
 		broken("I5", "was judged and never arrived")
@@ -216,6 +309,12 @@ func (k *checker) inbound(ctx context.Context, s Side, in store.Inbound) error {
 	if err != nil {
 		broken("I5", "its header cannot be read: %v", err)
 		return nil
+	}
+	if doc := document.Parse(in.Canonical).Document; doc != nil { // it is known by what the document itself says
+		h.DocumentID = doc.GetEnvelope().GetDocumentId()
+	}
+	if unlike := differs(h, signed{in.ID, in.Sender, s.Own, in.Kind, in.DocumentID, in.Conversation, in.ExpectedArrival, in.LateBy}); unlike != "" {
+		broken("I4", "what is signed says another %s", unlike)
 	}
 	if in.State == gateway.Accepted || in.State == gateway.Refused {
 		if in.Receipt == nil {

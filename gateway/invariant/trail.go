@@ -2,6 +2,7 @@ package invariant
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -13,8 +14,11 @@ import (
 type trail struct {
 	messages    map[gateway.MessageID]gateway.MessageState
 	inbound     map[gateway.MessageID]gateway.MessageState
-	decided     map[gateway.MessageID]int64 // leaf of an inbound message's first verdict
-	submissions map[string]*told            // by office and id
+	decided     map[gateway.MessageID]int64          // leaf of an inbound message's first verdict
+	redriven    map[gateway.MessageID]bool           // dead letters that somebody has sent again, until they are
+	digests     map[gateway.MessageID]gateway.Digest // of a message, and of an inbound one, in all rows that say a state
+	settled     map[gateway.MessageID][2]string      // who has said so, and who has confirmed it
+	submissions map[string]*told                     // by office and id
 	offices     map[string]bool
 }
 
@@ -34,12 +38,18 @@ const (
 	saidOfSubmission = "submission "
 )
 
+// What a person does with a dead letter.
+const (
+	saidRedriven = "dead letter sent again"
+	saidSettled  = "settlement by hand said"
+)
+
 // replay plays an audit trail: its commits and leaves have no gap, and each message's states follow each
 // other as they may.
 func (k *checker) replay(ctx context.Context, s Side) error {
 	t := &trail{
 		messages: make(map[gateway.MessageID]gateway.MessageState), inbound: make(map[gateway.MessageID]gateway.MessageState),
-		decided: make(map[gateway.MessageID]int64), submissions: make(map[string]*told), offices: make(map[string]bool),
+		decided: make(map[gateway.MessageID]int64), digests: make(map[gateway.MessageID]gateway.Digest), redriven: make(map[gateway.MessageID]bool), settled: make(map[gateway.MessageID][2]string), submissions: make(map[string]*told), offices: make(map[string]bool),
 	}
 	k.trails[s.Own] = t
 	count := k.counts[s.Own]
@@ -81,9 +91,18 @@ func (k *checker) play(own gateway.Administration, t *trail, row store.AuditRow)
 		t.offices[office] = true
 	}
 	id := gateway.MessageID(row.Subject)
+	switch by := t.settled[id]; row.Event {
+	case saidRedriven:
+		t.redriven[id] = t.messages[id] == gateway.Dead
+	case saidSettled:
+		t.settled[id] = [2]string{row.Actor, ""}
+	case saidOfMessage + string(gateway.Settled):
+		t.settled[id] = [2]string{by[0], row.Actor}
+	}
 	for _, prefix := range []string{saidOfInbound, saidOfDecoded} {
 		if state, ok := word(prefix); ok {
 			k.step(own, row, t.inbound, id, gateway.MessageState(state))
+			k.same(own, t, id, row)
 			if now := t.inbound[id]; t.decided[id] == 0 && (now == gateway.Accepted || now == gateway.Refused) {
 				t.decided[id] = row.Leaf
 			}
@@ -92,9 +111,21 @@ func (k *checker) play(own gateway.Administration, t *trail, row store.AuditRow)
 	if state, ok := word(saidOfMessage); ok && slices.Contains(gateway.MessageStates, gateway.MessageState(state)) {
 		if next := gateway.MessageState(state); t.messages[id] == "" && next != gateway.Queued {
 			k.broken("I6", own, string(id), "became %s, and was never queued (leaf %d)", next, row.Leaf)
+		} else if t.redriven[id] && (next == gateway.Queued || next == gateway.Sending) {
+			t.messages[id] = next
 		}
+		t.redriven[id] = false
+		k.same(own, t, id, row)
 		k.step(own, row, t.messages, id, gateway.MessageState(state))
 	}
+}
+
+// same checks that all rows of a message name the same bytes.
+func (k *checker) same(own gateway.Administration, t *trail, id gateway.MessageID, row store.AuditRow) {
+	if before, known := t.digests[id]; known && before != row.Digest {
+		k.broken("I6", own, string(id), "is %s, which was %s (leaf %d)", row.Digest, before, row.Leaf)
+	}
+	t.digests[id] = row.Digest
 }
 
 // step is one state after another, which MUST be one that may follow. What is said again is no step; what
@@ -129,6 +160,13 @@ func (k *checker) submissions(ctx context.Context, s Side) error {
 					return err
 				}
 				k.note(s, full.Canonical)
+				if sub.MessageID != "" {
+					if _, err := s.Store.Read().Message(ctx, sub.MessageID); errors.Is(err, store.ErrNotFound) {
+						k.broken("I2", s.Own, subject, "is %s with the message %s, which is not stored", sub.State, sub.MessageID)
+					} else if err != nil {
+						return err
+					}
+				}
 				if sub.State == gateway.Arrived || sub.State == gateway.SetAside {
 					continue // the trail says so of the arrival
 				}

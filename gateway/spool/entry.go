@@ -46,7 +46,12 @@ func (s *Spool) path(e *entry, ext string) string {
 	return filepath.Join(s.dir, kept, fmt.Sprintf("%010d%s", e.Number, ext))
 }
 
-func (s *Spool) donePath(name string) string { return filepath.Join(s.dir, kept, done, name+".json") }
+func (s *Spool) donePath(name string) string {
+	return filepath.Join(s.dir, kept, done, folded(name)+".json")
+}
+
+// folded is what names have in common that differ in upper and lower case: on many disks they are one.
+func folded(name string) string { return strings.ToLower(name) }
 
 // read reads what waits. What a crash has left half written was never taken from OutBox.
 func (s *Spool) read() error {
@@ -54,14 +59,22 @@ func (s *Spool) read() error {
 	if err != nil {
 		return err
 	}
+	contents := make(map[int64]bool) // without what says that they are there
 	for _, f := range files {
-		base, ext := strings.TrimSuffix(f.Name(), filepath.Ext(f.Name())), filepath.Ext(f.Name())
+		base, ext := split(f.Name())
+		if ext == tmpExt {
+			if err := remove(filepath.Join(s.dir, kept, f.Name())); err != nil {
+				return err
+			}
+			continue
+		}
 		number, err := strconv.ParseInt(base, 10, 64)
 		if err != nil || !f.Type().IsRegular() {
 			continue
 		}
 		s.next = max(s.next, number+1)
 		if ext != ".json" {
+			contents[number] = true
 			continue
 		}
 		e, err := readEntry(filepath.Join(s.dir, kept, f.Name()))
@@ -77,7 +90,13 @@ func (s *Spool) read() error {
 			}
 			continue
 		}
-		s.waiting = append(s.waiting, e)
+		delete(contents, number)
+		s.waiting, s.named[folded(e.Name)] = append(s.waiting, e), e
+	}
+	for number := range contents {
+		if err := remove(s.path(&entry{Number: number}, ".doc")); err != nil {
+			return err
+		}
 	}
 	slices.SortFunc(s.waiting, func(a, b *entry) int { return int(a.Number - b.Number) })
 	ended, err := os.ReadDir(filepath.Join(s.dir, kept, done))
@@ -106,8 +125,8 @@ func readEntry(file string) (*entry, error) {
 
 // find is what was taken under a name; nil: nothing.
 func (s *Spool) find(name string) (*entry, error) {
-	if i := slices.IndexFunc(s.waiting, func(e *entry) bool { return e.Name == name }); i >= 0 {
-		return s.waiting[i], nil
+	if e := s.named[folded(name)]; e != nil {
+		return e, nil
 	}
 	e, err := readEntry(s.donePath(name))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -126,7 +145,7 @@ func (s *Spool) keep(e *entry, content []byte) error {
 	if err := s.write(e); err != nil {
 		return err
 	}
-	s.waiting = append(s.waiting, e)
+	s.waiting, s.named[folded(e.Name)] = append(s.waiting, e), e
 	return nil
 }
 
@@ -150,19 +169,23 @@ func (s *Spool) content(e *entry) ([]byte, error) {
 	return raw, nil
 }
 
-// end answers for the last time, and forgets the document.
+// end answers for the last time, and forgets the document. What could not be said of another is forgotten
+// too: it may be said again.
 func (s *Spool) end(e *entry, how string, asJSON, asText []byte) error {
 	if err := s.answer(how, e.Name, asJSON, asText); err != nil {
 		return err
 	}
 	e.State = endedState
-	raw, err := json.Marshal(e)
-	if err != nil {
-		return err
+	if e.Paper == nil || how != failed {
+		raw, err := json.Marshal(e)
+		if err != nil {
+			return err
+		}
+		if err := put(s.donePath(e.Name), raw); err != nil {
+			return err
+		}
 	}
-	if err := put(s.donePath(e.Name), raw); err != nil {
-		return err
-	}
+	delete(s.named, folded(e.Name))
 	s.waiting = slices.DeleteFunc(s.waiting, func(o *entry) bool { return o == e })
 	s.tell(e.File, gateway.Say(gateway.WordSpoolEnded, answerFile(how, e.Name)))
 	return s.forget(e)
@@ -178,6 +201,16 @@ const (
 	failed  = "Failed"
 	receipt = "Receipt"
 )
+
+// answerable is the name under which a file is answered that nothing can be made of: its own, unless an
+// answer could not be called by it.
+func answerable(file string) string {
+	name, _ := split(file)
+	if len(name) <= maxAnswered {
+		return name
+	}
+	return strings.ToValidUTF8(name[:maxAnswered], "") + "_" + gateway.DigestOf([]byte(name)).String()[:8]
+}
 
 // answerFile is the answer that people read.
 func answerFile(how, name string) string { return filepath.Join(InBox, how+"_"+name+".txt") }
@@ -214,15 +247,19 @@ func asJSON(file string, err error) []byte {
 	return append(raw, '\n')
 }
 
+// tmpExt is the end of the name of a file that is not yet whole.
+const tmpExt = ".tmp"
+
 // put writes a file whole and on disk, or not at all.
 func put(name string, content []byte) error {
-	tmp := name + ".tmp"
+	tmp := name + tmpExt
 	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(content)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		_ = os.Remove(tmp) // on a full disk it is room for others
 		return err
 	}
 	return move(tmp, name)
@@ -232,6 +269,9 @@ func put(name string, content []byte) error {
 func move(from, to string) error {
 	if err := os.Rename(from, to); err != nil {
 		return err
+	}
+	if filepath.Dir(to) == filepath.Dir(from) {
+		return synced(filepath.Dir(to))
 	}
 	return errors.Join(synced(filepath.Dir(to)), synced(filepath.Dir(from)))
 }

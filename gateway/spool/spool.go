@@ -11,7 +11,7 @@
 //
 // What was taken from OutBox is lost by no crash and handed in once: it stands in Spool until it has
 // ended, under a number that says the order: that in which files were seen, and of those seen at once that of
-// their times. A name is used once.
+// their times. A name is used once, in upper or lower case.
 package spool
 
 import (
@@ -51,8 +51,12 @@ const (
 	// Retries begin after backOff and come to maxBackOff.
 	backOff    = time.Second
 	maxBackOff = time.Minute
-	// stuckAfter is how often one document may fail before the next is tried beside it.
+	// stuckAfter is how often one document may fail before the next is tried beside it, and maxStuck how
+	// many may fail one behind the other before it is taken to be the line.
 	stuckAfter = 5
+	maxStuck   = 16
+	// maxFailed is how many files of OutBox may fail in one look before it ends.
+	maxFailed = 16
 	// skewTold is how far this machine's clock may be from the gateway's without being told.
 	skewTold = time.Minute
 )
@@ -61,7 +65,7 @@ const (
 type Door interface {
 	// Submit hands a document in. An error is Temporary where the same may go well later.
 	Submit(ctx context.Context, content []byte) (Answer, error)
-	// Status is what became of a submission.
+	// Status is what became of a submission; ErrUnknown, if the gateway has lost it.
 	Status(ctx context.Context, submission string) (Answer, error)
 	// Paper says that what a submission announces is handled on paper. It is Temporary of one that
 	// has become no message yet.
@@ -76,6 +80,9 @@ type Answer struct {
 	Received   time.Time
 	JSON, Text []byte // what programs read, and people
 }
+
+// ErrUnknown says that the gateway knows nothing of a submission.
+var ErrUnknown = errors.New("the gateway does not know the submission")
 
 // Temporary is an error after which the same is tried again.
 type Temporary struct {
@@ -98,6 +105,7 @@ type Spool struct {
 
 	lock    *os.File
 	waiting []*entry // that have not ended, in order
+	named   map[string]*entry
 	next    int64
 	looked  map[string]look // files of OutBox as they were when they were last looked at
 	looks   int             // how often it was looked
@@ -117,7 +125,7 @@ type look struct {
 // Open opens the folders, or makes them, and reads what waits. Folders on which another process works are
 // refused.
 func Open(dir, lang string, door Door, now func() time.Time, tell func(file string, what gateway.Phrase)) (*Spool, error) {
-	s := &Spool{dir: dir, lang: lang, door: door, now: now, tell: tell, looked: make(map[string]look), next: 1}
+	s := &Spool{dir: dir, lang: lang, door: door, now: now, tell: tell, named: make(map[string]*entry), looked: make(map[string]look), next: 1}
 	for _, d := range []string{OutBox, InBox, Refused, filepath.Join(kept, done)} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
 			return nil, err
@@ -146,9 +154,12 @@ func (s *Spool) Idle() bool { return len(s.waiting) == 0 && len(s.looked) == 0 }
 // Round takes what is new in OutBox, hands in what is due, and asks for answers. What the gateway cannot
 // do for now waits; the error is one of these folders.
 func (s *Spool) Round(ctx context.Context) error {
-	if err := s.take(); err != nil {
-		return err
-	}
+	taken := s.take() // what fails there keeps nothing back that was taken before
+	return errors.Join(taken, s.exchange(ctx))
+}
+
+// exchange hands in what is due, and asks for answers.
+func (s *Spool) exchange(ctx context.Context) error {
 	if s.now().Before(s.notYet) && s.notYet.Sub(s.now()) <= maxBackOff { // else the clock was put back
 		return nil
 	}
@@ -192,17 +203,22 @@ func (s *Spool) take() error {
 	slices.SortFunc(settled, func(a, b fs.FileInfo) int {
 		return cmp.Or(isPaper(a.Name())-isPaper(b.Name()), s.looked[a.Name()].first-s.looked[b.Name()].first, a.ModTime().Compare(b.ModTime()), strings.Compare(a.Name(), b.Name()))
 	})
+	var failed []error
 	for _, f := range settled {
 		if len(s.waiting) >= MaxWaiting {
 			s.tell(f.Name(), gateway.Say(gateway.WordSpoolFull, strconv.Itoa(MaxWaiting), OutBox))
-			return nil
+			break
 		}
-		if err := s.takeFile(f.Name()); err != nil {
-			return err
+		if err := s.takeFile(f); err != nil {
+			failed = append(failed, err)
+			if len(failed) == maxFailed {
+				break
+			}
+			continue
 		}
 		delete(s.looked, f.Name())
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 // isPaper is 1 of a file that says that another is handled on paper, which it is taken behind.
@@ -213,10 +229,21 @@ func isPaper(file string) int {
 	return 0
 }
 
-// takeFile keeps one file, and then takes it from OutBox: what a crash leaves in both is the same.
-func (s *Spool) takeFile(file string) error {
+// takeFile keeps one file, and then takes it from OutBox: what a crash leaves in both is the same. What has
+// taken its place meanwhile stays.
+func (s *Spool) takeFile(looked fs.FileInfo) error {
+	file := looked.Name()
 	from := filepath.Join(s.dir, OutBox, file)
-	e, content, bad := s.weigh(file, from)
+	taken := func() error {
+		if !unchanged(from, looked) {
+			return nil
+		}
+		return remove(from)
+	}
+	e, content, bad := s.weigh(looked)
+	if errors.Is(bad, errChanged) {
+		return nil
+	}
 	if bad == nil {
 		known, err := s.find(e.Name)
 		if err != nil {
@@ -228,24 +255,27 @@ func (s *Spool) takeFile(file string) error {
 				return err
 			}
 			s.tell(file, gateway.Say(gateway.WordSpoolTaken))
-			return remove(from)
+			return taken()
 		case known.Digest == e.Digest:
 			s.tell(file, gateway.Say(gateway.WordSpoolAgain))
-			return remove(from)
+			return taken()
 		}
 		bad = unfit(gateway.WordSpoolUsed)
 	}
-	name := strings.TrimSuffix(file, filepath.Ext(file))
+	name := answerable(file)
 	s.tell(file, gateway.Say(gateway.WordSpoolRefused, answerFile(failed, name)))
 	if err := s.answer(failed, name, asJSON(file, bad), s.text(bad)); err != nil {
 		return err
+	}
+	if !unchanged(from, looked) {
+		return nil
 	}
 	return move(from, filepath.Join(s.dir, Refused, file))
 }
 
 // handIn hands in what waits, in order, and says on paper what is. It reports whether there is a line.
 func (s *Spool) handIn(ctx context.Context) (line bool, err error) {
-	stuck := false
+	stuck := 0 // one behind the other
 	for _, e := range slices.Clone(s.waiting) {
 		if ctx.Err() != nil {
 			return false, nil
@@ -271,8 +301,7 @@ func (s *Spool) handIn(ctx context.Context) (line bool, err error) {
 		var temporary *Temporary
 		switch {
 		case errors.As(err, &temporary):
-			if e.Tries >= stuckAfter && !stuck { // is it the line, or this one alone?
-				stuck = true
+			if stuck++; e.Tries >= stuckAfter && stuck < maxStuck { // is it the line, or this one alone?
 				continue
 			}
 			s.later(temporary)
@@ -283,6 +312,7 @@ func (s *Spool) handIn(ctx context.Context) (line bool, err error) {
 			}
 			continue
 		}
+		stuck = 0
 		s.clock(e, answer)
 		if answer.Refused {
 			if err := s.end(e, failed, answer.JSON, answer.Text); err != nil {
@@ -333,7 +363,7 @@ func (s *Spool) onPaper(ctx context.Context, e *entry) error {
 // comes reports whether a file of a name stands in OutBox and has not settled.
 func (s *Spool) comes(name string) bool {
 	for file := range s.looked {
-		if isPaper(file) == 0 && strings.TrimSuffix(file, filepath.Ext(file)) == name {
+		if is, _ := split(file); isPaper(file) == 0 && folded(is) == folded(name) {
 			return true
 		}
 	}
@@ -359,6 +389,12 @@ func (s *Spool) follow(ctx context.Context) (line bool, err error) {
 		case errors.As(err, &temporary):
 			s.later(temporary)
 			return false, nil
+		case errors.Is(err, ErrUnknown): // it was restored from before: what it lost it has again
+			e.State, e.Tries = queuedState, 0
+			if err := s.write(e); err != nil {
+				return false, err
+			}
+			continue
 		case err != nil:
 			s.tell(e.File, gateway.Say(gateway.WordSpoolSilent))
 			continue

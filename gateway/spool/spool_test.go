@@ -102,6 +102,9 @@ func (p *post) Status(_ context.Context, submission string) (Answer, error) {
 	if err := p.down(); err != nil {
 		return Answer{}, err
 	}
+	if _, known := p.states[submission]; !known {
+		return Answer{}, ErrUnknown
+	}
 	return Answer{Submission: submission, Ended: p.states[submission], JSON: []byte(`{"state":"accepted"}`), Text: []byte("accepted\n")}, nil
 }
 

@@ -7,11 +7,13 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"unicode/utf8"
 
 	"customs.example/gateway"
@@ -27,8 +29,17 @@ func unfit(w gateway.Wording, terms ...string) error { return unfitError{gateway
 // names are those that a file may have, without what says its kind.
 var names = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
+// split is a file's name and what says its kind, in lower case.
+func split(file string) (name, ext string) {
+	ext = filepath.Ext(file)
+	return strings.TrimSuffix(file, ext), strings.ToLower(ext)
+}
+
 // maxName is how many bytes it has at most.
 const maxName = 150
+
+// maxAnswered is how many bytes of a name that is longer stand in that of the answer.
+const maxAnswered = 200
 
 // paperExt is the end of the name of a file that says that another is handled on paper.
 const paperExt = ".paper"
@@ -37,13 +48,17 @@ const paperExt = ".paper"
 const maxPaper = 4096
 
 // weigh looks at a file: its name, its size, and whether it can be read at all.
-func (s *Spool) weigh(file, at string) (*entry, []byte, error) {
-	ext := strings.ToLower(filepath.Ext(file))
-	name := file[:len(file)-len(ext)]
+// One that is not as it was when it was looked at is refused with errChanged.
+func (s *Spool) weigh(looked fs.FileInfo) (*entry, []byte, error) {
+	file := looked.Name()
+	name, ext := split(file)
 	if !names.MatchString(name) || len(name) > maxName {
 		return nil, nil, unfit(gateway.WordSpoolName, strconv.Itoa(maxName))
 	}
-	raw, err := readBounded(at, MaxFile)
+	if isPaper(name) > 0 {
+		return nil, nil, unfit(gateway.WordSpoolPaperName, paperExt)
+	}
+	raw, err := readAsSeen(filepath.Join(s.dir, OutBox, file), looked)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -69,13 +84,39 @@ func (s *Spool) weigh(file, at string) (*entry, []byte, error) {
 	return e, raw, err
 }
 
-func readBounded(name string, most int64) ([]byte, error) {
-	f, err := os.Open(name)
+// errChanged says that a file is another than that which was looked at.
+var errChanged = errors.New("it has changed")
+
+// readAsSeen reads a file that is as it was when it was looked at: what is another meanwhile, or a link or
+// pipe, is looked at again.
+func readAsSeen(name string, looked fs.FileInfo) ([]byte, error) {
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ELOOP) {
+		return nil, errChanged
+	}
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return bounded(f, most)
+	if before, err := f.Stat(); err != nil || !same(before, looked) {
+		return nil, errors.Join(errChanged, err)
+	}
+	raw, unfit := bounded(f, MaxFile)
+	if after, err := f.Stat(); err != nil || !same(after, looked) {
+		return nil, errors.Join(errChanged, err)
+	}
+	return raw, unfit
+}
+
+// same reports whether a file is as it was.
+func same(now, looked fs.FileInfo) bool {
+	return os.SameFile(now, looked) && now.Size() == looked.Size() && now.ModTime().Equal(looked.ModTime())
+}
+
+// unchanged reports whether a file stands where it was looked at, as it was.
+func unchanged(name string, looked fs.FileInfo) bool {
+	now, err := os.Lstat(name)
+	return err == nil && same(now, looked)
 }
 
 func bounded(r io.Reader, most int64) ([]byte, error) {
