@@ -57,8 +57,8 @@ func (k *checker) message(ctx context.Context, s Side, m store.Message) error {
 	if k.Ended && !slices.Contains(messageEnds, m.State) {
 		broken("I2", "does not end: it is %s", m.State)
 	}
-	if said := k.trails[s.Own].digests[m.ID]; said != m.PayloadDigest {
-		broken("I6", "is %s, and the audit trail says %s", m.PayloadDigest, said)
+	if digest := k.trails[s.Own].digests[m.ID]; digest != m.PayloadDigest {
+		broken("I6", "is %s, and the audit trail says %s", m.PayloadDigest, digest)
 	}
 	// A message that travels at once is written as sent; the trail says so with the outcome.
 	if last, known := k.trails[s.Own].messages[m.ID]; last != m.State && !(last == gateway.Queued && m.State == gateway.Sending) {
@@ -157,13 +157,13 @@ func differs(h seal.Header, is signed) string {
 
 // settled checks that two persons have settled a message, and that the trail says who.
 func (k *checker) settled(ctx context.Context, s Side, m store.Message) error {
-	said, err := s.Store.Read().Settlement(ctx, m.ID)
+	stored, err := s.Store.Read().Settlement(ctx, m.ID)
 	if store.IgnoreNotFound(err) != nil {
 		return err
 	}
 	by := k.trails[s.Own].settled[m.ID]
-	if said.ProposedBy == "" || said.ConfirmedBy == "" || said.ProposedBy == said.ConfirmedBy || said.Confirmed.IsZero() || said.Evidence.IsZero() || by != [2]string{said.ProposedBy, said.ConfirmedBy} {
-		k.broken("I5", s.Own, string(m.ID), "is settled by %q and %q, and the audit trail says by %q and %q", said.ProposedBy, said.ConfirmedBy, by[0], by[1])
+	if stored.ProposedBy == "" || stored.ConfirmedBy == "" || stored.ProposedBy == stored.ConfirmedBy || stored.Confirmed.IsZero() || stored.Evidence.IsZero() || by != [2]string{stored.ProposedBy, stored.ConfirmedBy} {
+		k.broken("I5", s.Own, string(m.ID), "is settled by %q and %q, and the audit trail says by %q and %q", stored.ProposedBy, stored.ConfirmedBy, by[0], by[1])
 	}
 	return nil
 }
@@ -284,8 +284,8 @@ func (k *checker) inbound(ctx context.Context, s Side, in store.Inbound) error {
 		}
 		broken("I6", "is %s, and the audit trail says %s", in.State, last)
 	}
-	if said := k.trails[s.Own].digests[in.ID]; said != in.PayloadDigest {
-		broken("I6", "is %s, and the audit trail says %s", in.PayloadDigest, said)
+	if digest := k.trails[s.Own].digests[in.ID]; digest != in.PayloadDigest {
+		broken("I6", "is %s, and the audit trail says %s", in.PayloadDigest, digest)
 	}
 	a, err := s.Store.Read().Arrival(ctx, store.DoorPeer, string(in.Sender), string(in.ID))
 	if errors.Is(err, store.ErrNotFound) {
