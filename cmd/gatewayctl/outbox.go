@@ -151,7 +151,7 @@ func repair(*flag.FlagSet) action {
 // settle says of a dead letter that it is settled by hand, or confirms that another has said so.
 func settle(fs *flag.FlagSet) action {
 	reason := fs.String("reason", "", "`WHY`, needed but to confirm: 5 to 500 characters, for the record; it does not travel")
-	evidence := fs.String("evidence", "", "`FILE` that shows it, such as a letter: needed but to confirm, where it is compared with what the first has named. It stays here; the gateway keeps its digest")
+	evidence := fs.String("evidence", "", "`FILE` that shows it, such as a letter; who confirms names the same. It stays here; the gateway keeps its digest")
 	confirm := fs.Bool("confirm", false, "confirm what another person has said")
 	return func(ctx context.Context, s *session, operands []string) error {
 		var digest string
@@ -164,6 +164,9 @@ func settle(fs *flag.FlagSet) action {
 		if *confirm {
 			if *reason != "" {
 				return errors.New("-reason is the first person's to give; -confirm takes none")
+			}
+			if digest == "" {
+				return errors.New("say with -evidence what you have seen")
 			}
 			return s.deadLetter(s.outbox.ConfirmSettlement(ctx, &exchangev1.ConfirmSettlementRequest{MessageId: operands[0], EvidenceDigest: digest}))
 		}

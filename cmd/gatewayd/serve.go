@@ -109,7 +109,7 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 	collectEarly(s.limits)
 	g = flow.New(flow.Options{
 		Own: s.Administration, Chain: s.chain, Store: db, Keys: s.keys, Trust: s.trust, Tolerances: s.tolerances, Agreements: s.agreements,
-		Links: carrying(links), Fetches: s.fetches(), Sources: s.sources(links), Caps: s.caps(), InFlight: s.inFlight(), Fetching: s.fetching(), Budget: room, Disk: diskOf(s.trustBase()),
+		Links: carrying(links), Fetches: s.fetches(), Sources: s.sources(links), Caps: s.caps(), InFlight: s.inFlight(), AttachmentTerms: s.attachmentTerms(), Budget: room, Disk: diskOf(s.trustBase()),
 		Now: time.Now, NewID: uuid.NewString, Jitter: rand.Float64, Log: log,
 	})
 	monitor := server.NewMonitor(log, time.Now, figures.Handler(log.Library("prometheus")), s.needs(db, keys)...)
@@ -189,13 +189,13 @@ func (s *setup) caps() map[gateway.Administration]int {
 	return caps
 }
 
-// fetching is what is fetched of the administrations that partners speak for.
-func (s *setup) fetching() map[gateway.Administration]flow.Fetching {
-	out := make(map[gateway.Administration]flow.Fetching)
+// attachmentTerms are which attachments are fetched of the administrations that partners speak for.
+func (s *setup) attachmentTerms() map[gateway.Administration]flow.AttachmentTerms {
+	out := make(map[gateway.Administration]flow.AttachmentTerms)
 	for _, p := range s.Partners {
 		for _, a := range p.Administrations {
 			f := p.Attachments
-			out[a] = flow.Fetching{Kinds: f.Kinds, Each: int64(f.Each), Total: int64(f.Total), Retention: f.Retention}
+			out[a] = flow.AttachmentTerms{Kinds: f.Kinds, Each: int64(f.Each), Total: int64(f.Total), Retention: f.Retention}
 		}
 	}
 	return out

@@ -638,7 +638,7 @@ func (g *Gateway) statusOf(u store.AttachmentUse, a store.Attachment) Attachment
 	}
 	if code != "" {
 		f := fault(code, u.Digest.String(), "")
-		terms := g.Fetching[gateway.Administration(u.Party)]
+		terms := g.AttachmentTerms[gateway.Administration(u.Party)]
 		bytes := func(value, expected int64) {
 			f.Value, f.Expected = strconv.FormatInt(value, 10), gateway.Term(strconv.FormatInt(expected, 10))
 		}

@@ -34,8 +34,8 @@ const (
 	MaxKept = 10_000
 )
 
-// Fetching says which attachments are fetched from a partner. Its zero value is none.
-type Fetching struct {
+// AttachmentTerms says which attachments are fetched from a partner. Its zero value is none.
+type AttachmentTerms struct {
 	Kinds     []string      // codes of the list attachment-kind
 	Each      int64         // bytes that one may have
 	Total     int64         // bytes that all may have that are kept
@@ -43,12 +43,12 @@ type Fetching struct {
 }
 
 // rule is what erases what was fetched from a partner.
-func (f Fetching) rule(of gateway.Administration) string {
+func (f AttachmentTerms) rule(of gateway.Administration) string {
 	return fmt.Sprintf("partner %s: %s", of, f.Retention)
 }
 
 // denies is why an attachment is not fetched; empty: it is.
-func (f Fetching) denies(at namedAttachment, kept int, size int64) gateway.Code {
+func (f AttachmentTerms) denies(at namedAttachment, kept int, size int64) gateway.Code {
 	switch {
 	case !slices.Contains(f.Kinds, at.GetKind()):
 		return gateway.AttachmentDenied
@@ -67,7 +67,7 @@ func (g *Gateway) awaitAttachments(ctx context.Context, tx *store.Tx, in store.I
 	if len(all) == 0 {
 		return nil
 	}
-	terms := g.Fetching[in.Sender]
+	terms := g.AttachmentTerms[in.Sender]
 	kept, size, err := tx.AttachmentsKept(ctx, store.DoorPeer, string(in.Sender), true, MaxKept)
 	if err != nil {
 		return err

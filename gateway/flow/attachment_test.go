@@ -64,7 +64,7 @@ func (w *world) inspection(id string, attachments ...string) store.Submission {
 // what its configuration says.
 func (w *world) tell(content []byte) store.Submission {
 	w.t.Helper()
-	w.ru.Fetching = map[gateway.Administration]flow.Fetching{"CN": {Kinds: []string{"SCAN"}, Each: 4 << 20, Total: 8 << 20, Retention: 48 * time.Hour}}
+	w.ru.AttachmentTerms = map[gateway.Administration]flow.AttachmentTerms{"CN": {Kinds: []string{"SCAN"}, Each: 4 << 20, Total: 8 << 20, Retention: 48 * time.Hour}}
 	w.handIn(content)
 	s := w.inspection("C-1", attached("scan.png", "SCAN", "image/png", len(content), gateway.DigestOf(content)))
 	if s.State != gateway.Sent {
@@ -418,17 +418,17 @@ func TestAttachmentsAreErasedByTheirRules(t *testing.T) {
 func TestAConfigurationThatSaysNothingFetchesNothing(t *testing.T) {
 	content := scan(2 << 20)
 	for name, c := range map[string]struct {
-		terms flow.Fetching
+		terms flow.AttachmentTerms
 		code  gateway.Code
 	}{
-		"nothing":      {flow.Fetching{}, gateway.AttachmentDenied},
-		"another kind": {flow.Fetching{Kinds: []string{"ACT"}, Each: 4 << 20, Total: 4 << 20, Retention: time.Hour}, gateway.AttachmentDenied},
-		"less each":    {flow.Fetching{Kinds: []string{"SCAN"}, Each: 1 << 20, Total: 4 << 20, Retention: time.Hour}, gateway.AttachmentTooLarge},
-		"the second":   {flow.Fetching{Kinds: []string{"SCAN"}, Each: 4 << 20, Total: 2<<20 + 99, Retention: time.Hour}, ""},
-		"less in all":  {flow.Fetching{Kinds: []string{"SCAN"}, Each: 4 << 20, Total: 2<<20 - 1, Retention: time.Hour}, gateway.AttachmentsFull},
+		"nothing":      {flow.AttachmentTerms{}, gateway.AttachmentDenied},
+		"another kind": {flow.AttachmentTerms{Kinds: []string{"ACT"}, Each: 4 << 20, Total: 4 << 20, Retention: time.Hour}, gateway.AttachmentDenied},
+		"less each":    {flow.AttachmentTerms{Kinds: []string{"SCAN"}, Each: 1 << 20, Total: 4 << 20, Retention: time.Hour}, gateway.AttachmentTooLarge},
+		"the second":   {flow.AttachmentTerms{Kinds: []string{"SCAN"}, Each: 4 << 20, Total: 2<<20 + 99, Retention: time.Hour}, ""},
+		"less in all":  {flow.AttachmentTerms{Kinds: []string{"SCAN"}, Each: 4 << 20, Total: 2<<20 - 1, Retention: time.Hour}, gateway.AttachmentsFull},
 	} {
 		w := newWorld(t)
-		w.ru.Fetching = map[gateway.Administration]flow.Fetching{"CN": c.terms}
+		w.ru.AttachmentTerms = map[gateway.Administration]flow.AttachmentTerms{"CN": c.terms}
 		w.handIn(content)
 		if c.code == "" { // there is room for one of two
 			small := scan(100)
@@ -651,7 +651,7 @@ func TestAPartnerThatSignsNothingHasItsAttachments(t *testing.T) {
 func TestWhatIsMadeAnewHasItsAttachments(t *testing.T) {
 	w := newWorld(t)
 	content := scan(100)
-	w.ru.Fetching = map[gateway.Administration]flow.Fetching{"CN": {Kinds: []string{"SCAN"}, Each: 4 << 20, Total: 8 << 20, Retention: 48 * time.Hour}}
+	w.ru.AttachmentTerms = map[gateway.Administration]flow.AttachmentTerms{"CN": {Kinds: []string{"SCAN"}, Each: 4 << 20, Total: 8 << 20, Retention: 48 * time.Hour}}
 	w.handIn(content)
 	s := w.inspection("C-1", attached("scan.png", "SCAN", "image/png", len(content), gateway.DigestOf(content)))
 	until := w.status(w.cn, s.MessageID).Until

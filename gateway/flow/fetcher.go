@@ -46,8 +46,8 @@ const (
 	maxFruitless = MaxOpen / FetchAtOne
 )
 
-// fetching fetches from a partner until the context ends.
-func (g *Gateway) fetching(ctx context.Context, s Source) {
+// runSource fetches from a partner until the context ends.
+func (g *Gateway) runSource(ctx context.Context, s Source) {
 	subscribed, failures, fruitless := false, 0, 0
 	for ctx.Err() == nil {
 		taken, more, err := g.fetchFrom(ctx, s, &subscribed)

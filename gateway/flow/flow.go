@@ -34,28 +34,28 @@ type Link interface {
 	Attachment(ctx context.Context, id gateway.MessageID, digest gateway.Digest, offset int64) iter.Seq2[[]byte, error]
 }
 
-// Options make a Gateway. All are required but Agreements, Links, Fetches, Sources, Caps, Fetching, Drain, InFlight, Budget, Disk and Log.
+// Options make a Gateway. All are required but Agreements, Links, Fetches, Sources, Caps, AttachmentTerms, Drain, InFlight, Budget, Disk and Log.
 type Options struct {
-	Own        gateway.Administration
-	Chain      *Chain
-	Store      *store.Store
-	Keys       *seal.Keyring
-	Trust      *seal.Trust
-	Tolerances reconcile.Tolerances
-	Agreements recognition.Agreements              // by which controls are recognised
-	Links      map[gateway.Administration]Link     // who is asked to deliver for whom
-	Fetches    map[gateway.Administration]Fetches  // who fetches what is for it: nothing is handed over to it
-	Sources    []Source                            // from whom is fetched what is for us
-	Caps       map[gateway.Administration]int      // whose messages may have more bytes than others
-	Fetching   map[gateway.Administration]Fetching // whose attachments are fetched
-	Drain      time.Duration                       // how long a stop waits for deliveries under way; by default DrainTime
-	InFlight   map[gateway.Administration]int      // how many messages travel to whom at once; by default InFlight
-	Budget     *budget.Process                     // what may be used at once; by default its Default
-	Disk       func() (used float64, err error)    // which part of the database's disk is in use; nil: nobody looks
-	Now        func() time.Time
-	NewID      func() string  // a fresh UUID
-	Jitter     func() float64 // in [0, 1)
-	Log        *event.Log
+	Own             gateway.Administration
+	Chain           *Chain
+	Store           *store.Store
+	Keys            *seal.Keyring
+	Trust           *seal.Trust
+	Tolerances      reconcile.Tolerances
+	Agreements      recognition.Agreements                     // by which controls are recognised
+	Links           map[gateway.Administration]Link            // who is asked to deliver for whom
+	Fetches         map[gateway.Administration]Fetches         // who fetches what is for it: nothing is handed over to it
+	Sources         []Source                                   // from whom is fetched what is for us
+	Caps            map[gateway.Administration]int             // whose messages may have more bytes than others
+	AttachmentTerms map[gateway.Administration]AttachmentTerms // whose attachments are fetched
+	Drain           time.Duration                              // how long a stop waits for deliveries under way; by default DrainTime
+	InFlight        map[gateway.Administration]int             // how many messages travel to whom at once; by default InFlight
+	Budget          *budget.Process                            // what may be used at once; by default its Default
+	Disk            func() (used float64, err error)           // which part of the database's disk is in use; nil: nobody looks
+	Now             func() time.Time
+	NewID           func() string  // a fresh UUID
+	Jitter          func() float64 // in [0, 1)
+	Log             *event.Log
 }
 
 // Gateway runs both sentences for one administration.
@@ -114,7 +114,7 @@ func (g *Gateway) Run(ctx context.Context) {
 		wg.Go(func() { f.run(ctx) })
 	}
 	for _, s := range g.Sources {
-		wg.Go(func() { g.fetching(ctx, s) })
+		wg.Go(func() { g.runSource(ctx, s) })
 	}
 	wg.Go(func() { g.judging(ctx) })
 	wg.Go(func() { g.sweep(ctx) })

@@ -424,8 +424,7 @@ func (g *Gateway) Settle(ctx context.Context, c Caller, id gateway.MessageID, re
 	return g.deadLetterOf(ctx, id)
 }
 
-// ConfirmSettlement settles what another person has said to be. Evidence, if any, has to be what that person
-// named. An error that is gateway.Faults refuses it.
+// ConfirmSettlement settles what another person has said to be. Evidence has to be what that person named. An error that is gateway.Faults refuses it.
 func (g *Gateway) ConfirmSettlement(ctx context.Context, c Caller, id gateway.MessageID, evidence gateway.Digest) (DeadLetter, error) {
 	var m store.Message
 	_, err := g.Store.Do(ctx, func(tx *store.Tx) (err error) {
@@ -441,7 +440,7 @@ func (g *Gateway) ConfirmSettlement(ctx context.Context, c Caller, id gateway.Me
 			return gateway.Faults{fault(gateway.SettlementNone, string(m.ID), "")}
 		case s.ProposedBy == c.URI:
 			return gateway.Faults{fault(gateway.SettlementOwn, string(m.ID), "")}
-		case !evidence.IsZero() && evidence != s.Evidence:
+		case evidence != s.Evidence: // what was said may have been said anew since
 			return gateway.Faults{fault(gateway.SettlementEvidence, string(m.ID), s.Evidence.String())}
 		}
 		s.Confirmed, s.ConfirmedBy = tx.Now(), c.URI

@@ -157,13 +157,13 @@ func differs(h seal.Header, is signed) string {
 
 // settled checks that two persons have settled a message, and that the trail says who.
 func (k *checker) settled(ctx context.Context, s Side, m store.Message) error {
-	settlement, err := s.Store.Read().Settlement(ctx, m.ID)
+	stored, err := s.Store.Read().Settlement(ctx, m.ID)
 	if store.IgnoreNotFound(err) != nil {
 		return err
 	}
 	by := k.trails[s.Own].settled[m.ID]
-	if settlement.ProposedBy == "" || settlement.ConfirmedBy == "" || settlement.ProposedBy == settlement.ConfirmedBy || settlement.Confirmed.IsZero() || settlement.Evidence.IsZero() || by != [2]string{settlement.ProposedBy, settlement.ConfirmedBy} {
-		k.broken("I5", s.Own, string(m.ID), "is settled by %q and %q, and the audit trail says by %q and %q", settlement.ProposedBy, settlement.ConfirmedBy, by[0], by[1])
+	if stored.ProposedBy == "" || stored.ConfirmedBy == "" || stored.ProposedBy == stored.ConfirmedBy || stored.Confirmed.IsZero() || stored.Evidence.IsZero() || by != [2]string{stored.ProposedBy, stored.ConfirmedBy} {
+		k.broken("I5", s.Own, string(m.ID), "is settled by %q and %q, and the audit trail says by %q and %q", stored.ProposedBy, stored.ConfirmedBy, by[0], by[1])
 	}
 	return nil
 }

@@ -204,3 +204,16 @@ func TestWhatCannotBeTaken(t *testing.T) {
 		t.Errorf("there is left %v", got)
 	}
 }
+
+// Why nothing is handed in is told, once for as long as it lasts.
+func TestWhyNothingIsHandedIn(t *testing.T) {
+	p := newPost(t, t.TempDir())
+	p.line = false
+	p.drop("A.xml", "<a/>")
+	for range 5 {
+		p.round(2 * time.Minute)
+	}
+	if n := len(slices.DeleteFunc(slices.Clone(p.said), func(s string) bool { return s != "no route to host" })); n != 1 {
+		t.Errorf("it is told %d times: %v", n, p.said)
+	}
+}

@@ -413,6 +413,7 @@ func (s *Spool) follow(ctx context.Context) (line bool, err error) {
 func (s *Spool) later(t *Temporary) {
 	if s.pause == 0 {
 		s.tell("", gateway.Say(gateway.WordSpoolNoLine))
+		s.tell("", gateway.Term(t.Cause.Error())) // such as that the certificate is refused
 	}
 	s.pause = min(max(2*s.pause, backOff, t.After), maxBackOff)
 	s.notYet = s.now().Add(s.pause)

@@ -12678,8 +12678,7 @@ func (x *SettleRequest) GetEvidenceDigest() string {
 type ConfirmSettlementRequest struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	MessageId string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
-	// Of the evidence that the second person has seen: what is said has to name the same. Empty: it
-	// is not compared.
+	// Of the evidence that the second person has seen: what is said has to name the same.
 	EvidenceDigest string `protobuf:"bytes,2,opt,name=evidence_digest,json=evidenceDigest,proto3" json:"evidence_digest,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
