@@ -28,9 +28,12 @@ func spooling(fs *flag.FlagSet) action {
 		if *every < 100*time.Millisecond || *every > time.Hour {
 			return errors.New("-every: want 100ms to 1h")
 		}
-		tell := func(file string, what gateway.Phrase) {
-			line := []string{time.Now().In(s.zone).Format(time.DateTime), file, what.In(s.lang)}
-			fmt.Fprintln(s.stdout, clean(strings.Join(slices.DeleteFunc(line, func(t string) bool { return t == "" }), "  ")))
+		tell := func(t spool.Told) {
+			line := []string{time.Now().In(s.zone).Format(time.DateTime), t.File, t.What.In(s.lang)}
+			if t.Cause != nil {
+				line = append(line, t.Cause.Error())
+			}
+			fmt.Fprintln(s.stdout, clean(strings.Join(slices.DeleteFunc(line, func(part string) bool { return part == "" }), "  ")))
 		}
 		sp, err := spool.Open(operands[0], s.lang, spoolDoor{s}, time.Now, tell)
 		if err != nil {

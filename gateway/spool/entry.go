@@ -187,7 +187,7 @@ func (s *Spool) end(e *entry, how string, asJSON, asText []byte) error {
 	}
 	delete(s.named, folded(e.Name))
 	s.waiting = slices.DeleteFunc(s.waiting, func(o *entry) bool { return o == e })
-	s.tell(e.File, gateway.Say(gateway.WordSpoolEnded, answerFile(how, e.Name)))
+	s.tell(Told{File: e.File, What: gateway.Say(gateway.WordSpoolEnded, answerFile(how, e.Name))})
 	return s.forget(e)
 }
 

@@ -72,6 +72,13 @@ type Door interface {
 	Paper(ctx context.Context, submission, page, reason string) error
 }
 
+// Told is what happens, for whoever watches.
+type Told struct {
+	File  string // of which; empty: of all
+	What  gateway.Phrase
+	Cause error // as the gateway or the line says it, such as that the certificate is refused; nil: none
+}
+
 // Answer is what the gateway says of a submission.
 type Answer struct {
 	Submission string // its id
@@ -101,7 +108,7 @@ type Spool struct {
 	door Door
 	now  func() time.Time
 	lang string
-	tell func(file string, what gateway.Phrase) // what happens, for whoever watches; of all files, none
+	tell func(Told) // whoever watches
 
 	lock    *os.File
 	waiting []*entry // that have not ended, in order
@@ -124,7 +131,7 @@ type look struct {
 
 // Open opens the folders, or makes them, and reads what waits. Folders on which another process works are
 // refused.
-func Open(dir, lang string, door Door, now func() time.Time, tell func(file string, what gateway.Phrase)) (*Spool, error) {
+func Open(dir, lang string, door Door, now func() time.Time, tell func(Told)) (*Spool, error) {
 	s := &Spool{dir: dir, lang: lang, door: door, now: now, tell: tell, named: make(map[string]*entry), looked: make(map[string]look), next: 1}
 	for _, d := range []string{OutBox, InBox, Refused, filepath.Join(kept, done)} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
@@ -206,7 +213,7 @@ func (s *Spool) take() error {
 	var failed []error
 	for _, f := range settled {
 		if len(s.waiting) >= MaxWaiting {
-			s.tell(f.Name(), gateway.Say(gateway.WordSpoolFull, strconv.Itoa(MaxWaiting), OutBox))
+			s.tell(Told{File: f.Name(), What: gateway.Say(gateway.WordSpoolFull, strconv.Itoa(MaxWaiting), OutBox)})
 			break
 		}
 		if err := s.takeFile(f); err != nil {
@@ -254,16 +261,16 @@ func (s *Spool) takeFile(looked fs.FileInfo) error {
 			if err := s.keep(e, content); err != nil {
 				return err
 			}
-			s.tell(file, gateway.Say(gateway.WordSpoolTaken))
+			s.tell(Told{File: file, What: gateway.Say(gateway.WordSpoolTaken)})
 			return taken()
 		case known.Digest == e.Digest:
-			s.tell(file, gateway.Say(gateway.WordSpoolAgain))
+			s.tell(Told{File: file, What: gateway.Say(gateway.WordSpoolAgain)})
 			return taken()
 		}
 		bad = unfit(gateway.WordSpoolUsed)
 	}
 	name := answerable(file)
-	s.tell(file, gateway.Say(gateway.WordSpoolRefused, answerFile(failed, name)))
+	s.tell(Told{File: file, What: gateway.Say(gateway.WordSpoolRefused, answerFile(failed, name))})
 	if err := s.answer(failed, name, asJSON(file, bad), s.text(bad)); err != nil {
 		return err
 	}
@@ -327,7 +334,7 @@ func (s *Spool) handIn(ctx context.Context) (line bool, err error) {
 		if err := s.write(e); err != nil {
 			return false, err
 		}
-		s.tell(e.File, gateway.Say(gateway.WordSpoolHandedIn, answer.Submission))
+		s.tell(Told{File: e.File, What: gateway.Say(gateway.WordSpoolHandedIn, answer.Submission)})
 		if answer.Ended {
 			if err := s.end(e, receipt, answer.JSON, answer.Text); err != nil {
 				return false, err
@@ -396,7 +403,7 @@ func (s *Spool) follow(ctx context.Context) (line bool, err error) {
 			}
 			continue
 		case err != nil:
-			s.tell(e.File, gateway.Say(gateway.WordSpoolSilent))
+			s.tell(Told{File: e.File, What: gateway.Say(gateway.WordSpoolSilent)})
 			continue
 		case !answer.Ended:
 			continue
@@ -412,8 +419,7 @@ func (s *Spool) follow(ctx context.Context) (line bool, err error) {
 // later puts the next try off.
 func (s *Spool) later(t *Temporary) {
 	if s.pause == 0 {
-		s.tell("", gateway.Say(gateway.WordSpoolNoLine))
-		s.tell("", gateway.Term(t.Cause.Error())) // such as that the certificate is refused
+		s.tell(Told{What: gateway.Say(gateway.WordSpoolNoLine), Cause: t.Cause})
 	}
 	s.pause = min(max(2*s.pause, backOff, t.After), maxBackOff)
 	s.notYet = s.now().Add(s.pause)
@@ -429,5 +435,5 @@ func (s *Spool) clock(e *entry, a Answer) {
 	if skew < 0 {
 		how = gateway.WordSpoolBehind
 	}
-	s.tell("", gateway.Say(how, skew.Abs().Round(time.Second).String()))
+	s.tell(Told{What: gateway.Say(how, skew.Abs().Round(time.Second).String())})
 }

@@ -47,11 +47,19 @@ func newPost(t rapid.TB, dir string) *post {
 
 func (p *post) open() {
 	p.t.Helper()
-	s, err := Open(p.dir, "en", p, func() time.Time { return p.clock }, func(_ string, what gateway.Phrase) { p.said = append(p.said, what.In("en")) })
+	s, err := Open(p.dir, "en", p, func() time.Time { return p.clock }, p.hears)
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	p.spool = s
+}
+
+// hears notes what is told, and causes behind it.
+func (p *post) hears(t Told) {
+	p.said = append(p.said, t.What.In("en"))
+	if t.Cause != nil {
+		p.said = append(p.said, t.Cause.Error())
+	}
 }
 
 // crash ends the spool wherever it is, and begins another.
@@ -360,7 +368,7 @@ func TestOneThatIsStuck(t *testing.T) {
 // Folders are one process's.
 func TestFoldersAreOnes(t *testing.T) {
 	p := newPost(t, t.TempDir())
-	if _, err := Open(p.dir, "en", p, time.Now, func(string, gateway.Phrase) {}); err == nil || !strings.Contains(err.Error(), "another process works on these folders") {
+	if _, err := Open(p.dir, "en", p, time.Now, func(Told) {}); err == nil || !strings.Contains(err.Error(), "another process works on these folders") {
 		t.Errorf("a second one: %v", err)
 	}
 }
