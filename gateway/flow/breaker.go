@@ -21,7 +21,7 @@ const (
 	BreakerRest = time.Minute
 	// BreakerProbes is how many attempts, one after the other, have to get through to close it.
 	BreakerProbes = 3
-	// RedialTimeout is how long a probe waits for a connection.
+	// RedialTimeout is how long an attempt behind one that failed waits for a connection.
 	RedialTimeout = 5 * time.Second
 	// InFlight is how many messages travel to one partner at once, if its configuration does not
 	// say otherwise, and MaxInFlight the most that it may say.
@@ -140,9 +140,16 @@ func (c *courier) heard(ctx context.Context, failure error) {
 	}
 }
 
-// redial has a link that failed connect anew before it is probed: by itself a connection pauses the longer the
-// more often it could not be made. Whether it stands then shows with the probe.
+// redial has a link that failed last connect anew before it is tried: by itself a connection pauses the longer the
+// more often it could not be made, and what is tried meanwhile fails without having been tried. Whether it stands
+// then shows with the attempt.
 func (c *courier) redial(ctx context.Context) {
+	c.mu.Lock()
+	fails := c.breaker.failures > 0
+	c.mu.Unlock()
+	if !fails {
+		return
+	}
 	link, ok := c.g.Links[c.to].(interface{ Redial(context.Context) error })
 	if !ok {
 		return

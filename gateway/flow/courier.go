@@ -213,9 +213,7 @@ func (c *courier) start(ctx context.Context, tell func(error)) (time.Duration, e
 				c.passedOver = 0
 			}
 			c.wg.Go(func() {
-				if state == BreakerProbing {
-					c.redial(ctx)
-				}
+				c.redial(ctx)
 				err := c.g.attempt(ctx, c.to, t.Turn)
 				c.ended(ctx, t.ID, err)
 				if err != nil && tell != nil {
@@ -346,6 +344,7 @@ func (c *courier) send(m store.Message, sealed seal.Sealed, made *Output) {
 	}
 	go func() {
 		defer c.wg.Done()
+		c.redial(ctx)
 		c.ended(ctx, m.ID, c.g.firstAttempt(ctx, m, sealed, made))
 	}()
 }

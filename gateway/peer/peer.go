@@ -165,13 +165,20 @@ func (l *Link) State() string {
 	return "idle"
 }
 
-// Redial connects anew now, whatever pause the connection has come to after failures, and returns when it
-// stands or the context ends. What is sent before then fails at once.
+// Redial connects anew now, whatever pause the connection has come to after failures, and returns when it could or
+// could not be made, or the context ends. What is sent before then fails at once.
 func (l *Link) Redial(ctx context.Context) error {
 	l.conn.ResetConnectBackoff()
+	dialled := false
 	for {
 		state := l.conn.GetState()
 		switch state {
+		case connectivity.Connecting:
+			dialled = true
+		case connectivity.TransientFailure:
+			if dialled {
+				return errors.New("no connection could be made")
+			}
 		case connectivity.Ready:
 			return nil
 		case connectivity.Shutdown:
