@@ -210,22 +210,22 @@ func (s *Spool) take() error {
 	slices.SortFunc(settled, func(a, b fs.FileInfo) int {
 		return cmp.Or(isPaper(a.Name())-isPaper(b.Name()), s.looked[a.Name()].first-s.looked[b.Name()].first, a.ModTime().Compare(b.ModTime()), strings.Compare(a.Name(), b.Name()))
 	})
-	var failed []error
+	var failures []error
 	for _, f := range settled {
 		if len(s.waiting) >= MaxWaiting {
 			s.tell(Told{File: f.Name(), What: gateway.Say(gateway.WordSpoolFull, strconv.Itoa(MaxWaiting), OutBox)})
 			break
 		}
 		if err := s.takeFile(f); err != nil {
-			failed = append(failed, err)
-			if len(failed) == maxFailed {
+			failures = append(failures, err)
+			if len(failures) == maxFailed {
 				break
 			}
 			continue
 		}
 		delete(s.looked, f.Name())
 	}
-	return errors.Join(failed...)
+	return errors.Join(failures...)
 }
 
 // isPaper is 1 of a file that says that another is handled on paper, which it is taken behind.
