@@ -109,6 +109,7 @@ const (
 	AttachmentOther       Code = "ATTACHMENT_OTHER"
 	AttachmentGone        Code = "ATTACHMENT_GONE"
 	AttachmentComing      Code = "ATTACHMENT_COMING"
+	DocumentErased        Code = "DOCUMENT_ERASED"
 	AttachmentDenied      Code = "ATTACHMENT_DENIED"
 	AttachmentShort       Code = "ATTACHMENT_SHORT"
 	AttachmentLong        Code = "ATTACHMENT_LONG"

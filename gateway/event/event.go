@@ -76,6 +76,8 @@ const (
 	AttachmentsNotFetched Name = "attachments not looked through"
 	AttachmentsErased     Name = "attachments erased"
 	AttachmentsNotErased  Name = "attachments not erased"
+	DocumentsErased       Name = "documents erased"
+	DocumentsNotErased    Name = "documents not erased"
 )
 
 // What comes of comparing what two gateways hold.
@@ -197,6 +199,8 @@ var Kinds = []Kind{
 	{AttachmentsNotFetched, slog.LevelError, "Nothing can be fetched from a partner for a reason of ours. Told once.", []string{"partner", "cause"}},
 	{AttachmentsErased, slog.LevelInfo, "Their time was over, or no submission had named them in time; the audit trail says which.", []string{"count"}},
 	{AttachmentsNotErased, slog.LevelError, "It could not be looked for what is kept no longer, or it could not be erased; it is tried again.", []string{"cause"}},
+	{DocumentsErased, slog.LevelInfo, "Documents of so many messages and of what came in were kept as long as the rules say; the audit trail says which, and by which rule.", []string{"count"}},
+	{DocumentsNotErased, slog.LevelError, "It could not be looked for documents that are kept no longer, or some could not be erased; they are looked at again an hour later.", []string{"cause"}},
 	{BalanceAwaited, slog.LevelWarn, "This database was restored: nothing goes to a partner before what both hold was compared.", []string{"partner"}},
 	{BalanceStruck, slog.LevelInfo, "What two gateways hold was compared; codes name what they hold differently.", []string{"partner", "count", "codes", "took"}},
 	{BalanceFailed, slog.LevelWarn, "It could not be; it is tried again. Told once.", []string{"partner", "cause"}},

@@ -50,7 +50,7 @@ func (g *Gateway) arrive(ctx context.Context, a store.Arrival) (store.Arrival, e
 			}
 			a = anew(known, attempt)
 			a.Claim = tx.Claim(known.Claim)
-			if err := tx.PutArrival(a); err != nil {
+			if err := g.putArrival(tx, a); err != nil {
 				return err
 			}
 			return tx.Audit(attempt.Caller, "arrived again, to be judged anew", subject(a), a.Digest)
@@ -66,13 +66,13 @@ func (g *Gateway) arrive(ctx context.Context, a store.Arrival) (store.Arrival, e
 				return short
 			}
 			known.ID += "@" + known.Digest.String()[:16]
-			if err := tx.PutArrival(known); err != nil {
+			if err := g.putArrival(tx, known); err != nil {
 				return err
 			}
 			said = "corrected"
 		}
 		a.Claim = tx.Claim(known.Claim)
-		if err := tx.PutArrival(a); err != nil {
+		if err := g.putArrival(tx, a); err != nil {
 			return err
 		}
 		return tx.Audit(a.Caller, said, subject(a), a.Digest)
@@ -95,6 +95,7 @@ func (g *Gateway) arrive(ctx context.Context, a store.Arrival) (store.Arrival, e
 func anew(known, attempt store.Arrival) store.Arrival {
 	known.Caller, known.MediaType, known.Recipients = attempt.Caller, attempt.MediaType, attempt.Recipients
 	known.Judged, known.Tries, known.Trouble, known.NextTry = false, 0, "", time.Time{}
+	known.Content, known.Erased = attempt.Content, false
 	return known
 }
 

@@ -88,6 +88,11 @@ func (g *Gateway) judgeCancellation(ctx context.Context, j *judgement, reading *
 	if err != nil {
 		return err
 	}
+	if f, err := erasedOf(ctx, read, messages); err != nil {
+		return err
+	} else if f != nil {
+		return j.refuseCancellation(reading, *f)
+	}
 	all := lineages(messages)
 	if as := named.Canonical; as != nil && actOf(document.Parse(as).Document, store.Asks{}) == takesOut {
 		return j.nothingToCancel(reading, gateway.WordIsCancellation)

@@ -322,6 +322,9 @@ func (g *Gateway) SentMessage(ctx context.Context, office string, id gateway.Sub
 		return store.Message{}, nil, err
 	}
 	m, err := g.Store.Read().Message(ctx, messages[at].ID)
+	if err == nil && m.Erased {
+		err = refuseErased(ctx, g.Store.Read(), store.DoorOut, string(m.Recipient), string(m.ID))
+	}
 	return m, receipts, err
 }
 
@@ -378,6 +381,9 @@ func (g *Gateway) explainReceived(ctx context.Context, c Caller, in store.Inboun
 	a, err := g.Store.Read().Arrival(ctx, store.DoorPeer, string(in.Sender), string(in.ID))
 	if err != nil {
 		return Explanation{}, err
+	}
+	if a.Erased {
+		return Explanation{}, refuseErased(ctx, g.Store.Read(), a.Door, a.Party, a.ID)
 	}
 	room, err := g.room(ctx, c.URI, len(a.Content))
 	if err != nil {
@@ -440,6 +446,9 @@ func (g *Gateway) remake(ctx context.Context, messages []store.Message, first st
 	for i, s := range sources {
 		if arrivals[i], err = read.Arrival(ctx, store.DoorSubmit, s.Office, s.ID); err != nil {
 			return nil, nil, err
+		}
+		if a := arrivals[i]; a.Erased {
+			return nil, nil, refuseErased(ctx, g.Store.Read(), a.Door, a.Party, a.ID)
 		}
 		size += len(arrivals[i].Content)
 	}

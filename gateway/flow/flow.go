@@ -34,7 +34,7 @@ type Link interface {
 	Attachment(ctx context.Context, id gateway.MessageID, digest gateway.Digest, offset int64) iter.Seq2[[]byte, error]
 }
 
-// Options make a Gateway. All are required but Agreements, Links, Fetches, Sources, Caps, AttachmentTerms, Drain, InFlight, Budget, Disk and Log.
+// Options make a Gateway. All are required but Agreements, Links, Fetches, Sources, Caps, AttachmentTerms, Retention, Drain, InFlight, Budget, Disk and Log.
 type Options struct {
 	Own             gateway.Administration
 	Chain           *Chain
@@ -48,6 +48,7 @@ type Options struct {
 	Sources         []Source                                   // from whom is fetched what is for us
 	Caps            map[gateway.Administration]int             // whose messages may have more bytes than others
 	AttachmentTerms map[gateway.Administration]AttachmentTerms // whose attachments are fetched
+	Retention       Retention                                  // how long documents are kept that no route says it of
 	Drain           time.Duration                              // how long a stop waits for deliveries under way; by default DrainTime
 	InFlight        map[gateway.Administration]int             // how many messages travel to whom at once; by default InFlight
 	Budget          *budget.Process                            // what may be used at once; by default its Default
@@ -137,7 +138,7 @@ func (g *Gateway) heed(ctx context.Context) {
 	}
 }
 
-// SweepEvery is how often it is looked for held parts, movements and attachments whose time is over, and for
+// SweepEvery is how often it is looked for held parts, movements, attachments and documents whose time is over, and for
 // refusals that are counted and not recorded.
 const SweepEvery = time.Minute
 
@@ -154,6 +155,9 @@ func (g *Gateway) sweep(ctx context.Context) {
 		}
 		if err := g.EraseAttachments(ctx); err != nil && ctx.Err() == nil {
 			g.Log.Tell(event.Event{Name: event.AttachmentsNotErased, Cause: err})
+		}
+		if err := g.EraseDocuments(ctx); err != nil && ctx.Err() == nil {
+			g.Log.Tell(event.Event{Name: event.DocumentsNotErased, Cause: err})
 		}
 		if err := g.tellRefusals(ctx, g.Now()); err != nil && ctx.Err() == nil {
 			g.Log.Tell(event.Event{Name: event.RefusalsNotCounted, Cause: err})

@@ -102,6 +102,13 @@ func (g *Gateway) original(ctx context.Context, in *store.Inbound, doc *customsv
 			return of, nil, err
 		}
 	}
+	if of.Erased {
+		f, err := erasure(ctx, g.Store.Read(), store.DoorPeer, string(of.Sender), string(of.ID))
+		if err != nil {
+			return of, nil, err
+		}
+		return refuse(f)
+	}
 	told := document.Parse(of.Canonical).Document
 	if at, was, is := otherOffice(told, doc); at != "" {
 		path = at

@@ -289,6 +289,9 @@ func (g *Gateway) Redrive(ctx context.Context, c Caller, id gateway.MessageID, v
 		if m, err = g.dead(ctx, tx, id); err != nil {
 			return err
 		}
+		if m.Erased {
+			return refuseErased(ctx, tx, store.DoorOut, string(m.Recipient), string(m.ID))
+		}
 		most, err := g.validity(m)
 		if err != nil {
 			return err

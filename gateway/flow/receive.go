@@ -658,6 +658,9 @@ func (g *Gateway) inbound(ctx context.Context, sender gateway.Administration, id
 // came, or the administration's own XML.
 func (g *Gateway) Take(ctx context.Context, c Caller, sender gateway.Administration, id gateway.MessageID, form Form) (store.Inbound, []byte, error) {
 	in, err := g.inbound(ctx, sender, id)
+	if err == nil && in.Erased && form != None {
+		err = refuseErased(ctx, g.Store.Read(), store.DoorPeer, string(in.Sender), string(in.ID))
+	}
 	if err != nil {
 		return in, nil, err
 	}

@@ -196,7 +196,7 @@ func (g *Gateway) record(ctx context.Context, tx *store.Tx, a store.Arrival, j *
 		if mine {
 			m.Claim = tx.Claim(m.Claim)
 		}
-		if err := tx.PutMessage(*m); err != nil {
+		if err := g.putMessage(tx, *m); err != nil {
 			return false, err
 		}
 		if err := tx.Audit("gateway", "message queued", string(m.ID), m.PayloadDigest); err != nil {

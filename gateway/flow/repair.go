@@ -60,7 +60,7 @@ func (g *Gateway) Repair(ctx context.Context, c Caller, id gateway.MessageID) (D
 		if err := g.unsuperseded(ctx, tx, now); err != nil {
 			return err
 		}
-		if err := errors.Join(tx.PutMessage(m), tx.DropSettlement(old.ID), g.waitsAgain(ctx, tx, m)); err != nil {
+		if err := errors.Join(g.putMessage(tx, m), tx.DropSettlement(old.ID), g.waitsAgain(ctx, tx, m)); err != nil {
 			return err
 		}
 		if err := nameAgain(ctx, tx, old.ID, m.ID); err != nil {

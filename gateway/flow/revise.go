@@ -22,6 +22,14 @@ func (g *Gateway) revise(ctx context.Context, j *judgement, plan Plan, held []st
 	if err != nil {
 		return true, err
 	}
+	if o != nil {
+		if f, err := erasedOf(ctx, g.Store.Read(), o.messages); f != nil || err != nil {
+			if err == nil {
+				s.Faults = append(s.Faults, cur.at(*f, "envelope.references"))
+			}
+			return true, err
+		}
+	}
 	j.target = o
 	switch {
 	case cur.does == adds && (o == nil || !o.announces && len(o.taken(anyVersion, g.Now())) == 0):

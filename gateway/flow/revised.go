@@ -158,7 +158,7 @@ func (g *Gateway) actEnded(ctx context.Context, tx *store.Tx, whole gateway.Mess
 }
 
 // Changes are what a message says otherwise than the one whose place it takes; none if it takes
-// nobody's.
+// nobody's, or the documents are erased.
 func (g *Gateway) Changes(ctx context.Context, m store.Message) ([]document.Change, error) {
 	if m.Replaces == "" {
 		return nil, nil
@@ -170,6 +170,9 @@ func (g *Gateway) Changes(ctx context.Context, m store.Message) ([]document.Chan
 	after, err := g.Store.Read().Message(ctx, m.ID)
 	if err != nil {
 		return nil, err
+	}
+	if before.Erased || after.Erased {
+		return nil, nil
 	}
 	return changesOf(before.Canonical, after.Canonical), nil
 }
@@ -186,6 +189,9 @@ func (g *Gateway) ReceivedChanges(ctx context.Context, in store.Inbound) ([]docu
 	after, err := g.Store.Read().Inbound(ctx, in.Sender, in.ID)
 	if err != nil {
 		return nil, err
+	}
+	if before.Erased || after.Erased {
+		return nil, nil
 	}
 	return changesOf(before.Canonical, after.Canonical), nil
 }

@@ -379,7 +379,7 @@ func (g *Gateway) recordBoth(ctx context.Context, tx *store.Tx, a store.Arrival,
 		return false, err
 	}
 	o.arrival.Judged, o.arrival.Parked, o.arrival.Claim = false, false, tx.Claim(known.Claim)
-	if err := tx.PutArrival(o.arrival); err != nil {
+	if err := g.putArrival(tx, o.arrival); err != nil {
 		return false, err
 	}
 	for _, s := range o.missing {
@@ -388,7 +388,7 @@ func (g *Gateway) recordBoth(ctx context.Context, tx *store.Tx, a store.Arrival,
 			return false, err
 		}
 		of.ID, of.SecondOf, of.Recipients, of.Claim, of.Judged = s.ID, s.SecondOf, o.arrival.Recipients, store.Claim{}, true
-		if err := errors.Join(tx.PutArrival(of), tx.PutSubmission(s), auditState(tx, a.Caller, s)); err != nil {
+		if err := errors.Join(g.putArrival(tx, of), tx.PutSubmission(s), auditState(tx, a.Caller, s)); err != nil {
 			return false, err
 		}
 	}

@@ -307,7 +307,7 @@ func (g *Gateway) Choose(ctx context.Context, c Caller, id gateway.SubmissionID,
 				a = anew(a, a)
 			}
 			a.Claim = tx.Claim(a.Claim)
-			if err := tx.PutArrival(a); err != nil {
+			if err := g.putArrival(tx, a); err != nil {
 				return err
 			}
 		}

@@ -120,7 +120,7 @@ func (g *Gateway) tellOne(tx *store.Tx, m *Movement, to gateway.Administration, 
 	now.Submission = gateway.DerivedID("arrival", string(g.Own), string(to), string(m.ID), string(r.Message), strconv.Itoa(number))
 	e.DocumentId, report.Envelope = now.Submission, e
 	content := document.Marshal(report)
-	if err := tx.PutArrival(store.Arrival{
+	if err := g.putArrival(tx, store.Arrival{
 		Door: store.DoorSubmit, Party: office, ID: now.Submission, Caller: itself, MediaType: JSON, Recipients: []string{string(to)},
 		Content: content, Digest: gateway.DigestOf(content), Received: tx.Now(), Attempts: 1,
 	}); err != nil {

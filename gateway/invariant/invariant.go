@@ -182,7 +182,7 @@ func (k *checker) acknowledged(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if got := gateway.DigestOf(arrival.Content); got != arrival.Digest || got != a.Digest {
+		if got := bytesOf(arrival); got != arrival.Digest || got != a.Digest {
 			k.broken("I1", a.From, a.ID, "was handed in as %s, and is stored as %s of bytes that are %s", a.Digest, arrival.Digest, got)
 		}
 		sub, err := s.Store.Read().Submission(ctx, a.Office, a.ID)

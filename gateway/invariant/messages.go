@@ -67,10 +67,10 @@ func (k *checker) message(ctx context.Context, s Side, m store.Message) error {
 		}
 		broken("I6", "is %s, and the audit trail says %s", m.State, last)
 	}
-	if gateway.DigestOf(m.Payload) != m.PayloadDigest {
+	if !m.Erased && gateway.DigestOf(m.Payload) != m.PayloadDigest {
 		broken("I4", "its payload is not what its digest says")
 	}
-	if gateway.DigestOf(m.Canonical) != m.CanonicalDigest {
+	if !m.Erased && gateway.DigestOf(m.Canonical) != m.CanonicalDigest {
 		broken("I4", "its document is not what its digest says")
 	}
 	h, err := seal.ParseHeader(m.Header)
@@ -78,7 +78,7 @@ func (k *checker) message(ctx context.Context, s Side, m store.Message) error {
 		broken("I4", "its header cannot be read: %v", err)
 		return nil
 	}
-	if _, err := k.Trust.Open(m.Header, m.Signature, m.Payload, k.At); err != nil {
+	if err := k.signatureHolds(m.Header, m.Signature, m.Payload, m.Erased, m.PayloadDigest, k.At); err != nil {
 		broken("I4", "its signature does not hold: %v", err)
 	}
 	if unlike := differs(h, signed{m.ID, s.Own, m.Recipient, m.Kind, m.DocumentID, m.Conversation, m.ExpectedArrival, m.LateBy}); unlike != "" || !h.Created.Equal(m.Created) {
@@ -208,7 +208,7 @@ func (k *checker) atRecipient(ctx context.Context, s Side, m store.Message, rece
 	if store.IgnoreNotFound(err) != nil {
 		return err
 	}
-	if arrived && (gateway.DigestOf(arrival.Content) != m.PayloadDigest || arrival.Digest != m.PayloadDigest) {
+	if arrived && (bytesOf(arrival) != m.PayloadDigest || arrival.Digest != m.PayloadDigest) {
 		broken("I4", "%s has other bytes of it", m.Recipient)
 	}
 	switch {
@@ -222,6 +222,27 @@ func (k *checker) atRecipient(ctx context.Context, s Side, m store.Message, rece
 		broken("I4", "%s has noted another digest of it", m.Recipient)
 	}
 	return nil
+}
+
+// bytesOf is the digest of what is stored of an arrival; where that is erased, the one that is kept.
+func bytesOf(a store.Arrival) gateway.Digest {
+	if a.Erased {
+		return a.Digest
+	}
+	return gateway.DigestOf(a.Content)
+}
+
+// signatureHolds reports why a header's signature does not hold over a payload; of one that is erased, over its digest.
+func (k *checker) signatureHolds(header, signature, payload []byte, erased bool, digest gateway.Digest, at time.Time) error {
+	if !erased {
+		_, err := k.Trust.Open(header, signature, payload, at)
+		return err
+	}
+	h, err := k.Trust.VerifyHeader(header, signature, at)
+	if err == nil && h.Payload != digest {
+		err = fmt.Errorf("its payload is %s, and %s is noted", h.Payload, digest)
+	}
+	return err
 }
 
 func stateOf(in store.Inbound, there bool) string {
@@ -295,13 +316,13 @@ func (k *checker) inbound(ctx context.Context, s Side, in store.Inbound) error {
 	if err != nil {
 		return err
 	}
-	if gateway.DigestOf(a.Content) != in.PayloadDigest || a.Digest != in.PayloadDigest {
+	if bytesOf(a) != in.PayloadDigest || a.Digest != in.PayloadDigest {
 		broken("I4", "its payload is not what its digest says")
 	}
-	if in.State == gateway.Accepted && gateway.DigestOf(in.Canonical) != in.CanonicalDigest {
+	if in.State == gateway.Accepted && !in.Erased && gateway.DigestOf(in.Canonical) != in.CanonicalDigest {
 		broken("I4", "its document is not what its digest says")
 	}
-	if _, err := k.Trust.Open(a.Header, a.Signature, a.Content, in.Received); err != nil {
+	if err := k.signatureHolds(a.Header, a.Signature, a.Content, a.Erased, in.PayloadDigest, in.Received); err != nil {
 		broken("I5", "is %s, and its signature does not hold: %v", in.State, err)
 		return nil
 	}
@@ -310,7 +331,9 @@ func (k *checker) inbound(ctx context.Context, s Side, in store.Inbound) error {
 		broken("I5", "its header cannot be read: %v", err)
 		return nil
 	}
-	if doc := document.Parse(in.Canonical).Document; doc != nil { // it is known by what the document itself says
+	if in.Erased { // what the document itself says is gone
+		h.DocumentID = in.DocumentID
+	} else if doc := document.Parse(in.Canonical).Document; doc != nil { // it is known by what the document itself says
 		h.DocumentID = doc.GetEnvelope().GetDocumentId()
 	}
 	if unlike := differs(h, signed{in.ID, in.Sender, s.Own, in.Kind, in.DocumentID, in.Conversation, in.ExpectedArrival, in.LateBy}); unlike != "" {

@@ -86,6 +86,9 @@ func (l *linter) check(rt *Route, lib *mapping.Library, texts headings) {
 	if rt.Validity <= 0 || rt.Retention <= 0 {
 		l.addf("validity", "validity and retention must be longer than nothing")
 	}
+	if rt.Retention < rt.Validity {
+		l.addf("retention", "documents are kept %s, and worth delivering for %s", rt.Retention, rt.Validity)
+	}
 	if _, err := document.New(rt.Kind); err != nil {
 		l.addf("kind", "%v", err)
 		return

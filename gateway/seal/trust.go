@@ -122,6 +122,19 @@ func ReadVerifier(f TrustFile, content []byte) (Verifier, error) {
 // verify reads a header whose signature and payload digest hold. The instant is
 // when the bytes were received.
 func (t *Trust) verify(raw, signature, payload []byte, at time.Time) (Header, error) {
+	h, err := t.VerifyHeader(raw, signature, at)
+	if err != nil {
+		return Header{}, err
+	}
+	if got := gateway.DigestOf(payload); got != h.Payload {
+		return Header{}, refuse(gateway.SealPayload, got.String(), gateway.Term(h.Payload.String()))
+	}
+	return h, nil
+}
+
+// VerifyHeader reads a header whose signature holds, of what was received at an instant and is kept no more. It
+// opens nothing: only its payload's digest is known. Every refusal is a gateway.Fault, as of Open.
+func (t *Trust) VerifyHeader(raw, signature []byte, at time.Time) (Header, error) {
 	h, err := ParseHeader(raw)
 	if err != nil {
 		return Header{}, err
@@ -144,9 +157,6 @@ func (t *Trust) verify(raw, signature, payload []byte, at time.Time) (Header, er
 	digest := sha256.Sum256(raw)
 	if !ecdsa.VerifyASN1(key.Key, digest[:], signature) {
 		return Header{}, refuse(gateway.SealSignature, h.KeyID, gateway.Phrase{})
-	}
-	if got := gateway.DigestOf(payload); got != h.Payload {
-		return Header{}, refuse(gateway.SealPayload, got.String(), gateway.Term(h.Payload.String()))
 	}
 	return h, nil
 }

@@ -49,7 +49,7 @@ var statusCodes = map[gateway.Code]codes.Code{
 	gateway.ConfigMissing: codes.FailedPrecondition, gateway.ConfigFileMissing: codes.FailedPrecondition,
 	gateway.ConfigUnreadable: codes.FailedPrecondition, gateway.ConfigFileForm: codes.FailedPrecondition,
 	gateway.AttachmentOffset: codes.OutOfRange, gateway.AttachmentsUnnamed: codes.ResourceExhausted,
-	gateway.AttachmentGone: codes.FailedPrecondition, gateway.AttachmentComing: codes.FailedPrecondition,
+	gateway.AttachmentGone: codes.FailedPrecondition, gateway.DocumentErased: codes.FailedPrecondition, gateway.AttachmentComing: codes.FailedPrecondition,
 	gateway.NotOwnOffice:  codes.PermissionDenied,
 	gateway.CallerUnknown: codes.PermissionDenied,
 	gateway.RightMissing:  codes.PermissionDenied,

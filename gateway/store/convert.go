@@ -97,9 +97,12 @@ func toArrival(a rows.Arrival, j rows.Judging, content []byte) (Arrival, error) 
 	var r reading
 	out := Arrival{
 		Door: a.Door, Party: a.Party, ID: a.ID, Caller: a.Caller, MediaType: a.MediaType, Header: a.Header, Signature: a.Signature,
-		Content: content, Digest: r.digest(a.Digest), Received: r.time(a.Received), Receipt: r.statement(a.Receipt), Reason: a.Reason, SecondOf: a.SecondOf,
+		Content: content, Digest: r.digest(a.Digest), Received: r.time(a.Received), Receipt: r.statement(a.Receipt), Reason: a.Reason, SecondOf: a.SecondOf, Erased: a.Erased,
 		Attempts: int(j.Attempts), Judged: j.Judged, Tries: int(j.Tries), NextTry: r.time(j.NextTry), Trouble: j.Trouble,
 		Parked: j.Parked, Claim: Claim{j.Owner, j.Token}, Commit: gateway.Commit(j.CommitNo),
+	}
+	if a.Erased { // another record may name it still
+		out.Content = nil
 	}
 	r.json([]byte(a.Recipients), &out.Recipients)
 	r.json([]byte(a.Asks), &out.Asks)
@@ -120,10 +123,13 @@ func toSubmission(s rows.Submission, faults, canonical []byte) (Submission, erro
 	out := Submission{
 		Office: s.Office, ID: s.ID, Kind: s.Kind, State: gateway.SubmissionState(s.State), Reason: s.Reason, Received: r.time(s.Received),
 		Digest: r.digest(s.Digest), Batch: s.Batch, DocumentID: s.DocumentID, Mapping: s.Mapping, Route: s.Route, Part: s.Part,
-		JoinKey: s.JoinKey, Expires: r.time(s.Expires), MessageID: gateway.MessageID(s.MessageID), Version: int(s.Version), Canonical: canonical, SecondOf: s.SecondOf,
+		JoinKey: s.JoinKey, Expires: r.time(s.Expires), MessageID: gateway.MessageID(s.MessageID), Version: int(s.Version), Canonical: canonical, SecondOf: s.SecondOf, Erased: s.Erased,
 		Commit: gateway.Commit(s.CommitNo),
 	}
 	r.json([]byte(s.WaitsFor), &out.WaitsFor)
+	if s.Erased {
+		out.Canonical, faults = nil, nil
+	}
 	r.json(faults, &out.Faults)
 	return out, r.err("submission")
 }
@@ -133,6 +139,9 @@ func toJudgement(j rows.Judgement, faults []byte) (Judgement, error) {
 	out := Judgement{
 		Office: j.Office, ID: j.ID, Number: int(j.Number), Digest: r.digest(j.Digest), State: gateway.SubmissionState(j.State),
 		Caller: j.Caller, At: r.time(j.At), Commit: gateway.Commit(j.CommitNo),
+	}
+	if j.Erased {
+		faults = nil
 	}
 	r.json(faults, &out.Faults)
 	return out, r.err("judgement")
@@ -171,7 +180,10 @@ func toMessage(m rows.Message, d rows.Delivery, payload, canonical, receipt []by
 		Attempts: int(d.Attempts), Tries: int(d.Tries), Troubles: int(d.Troubles), Parked: d.Parked, NextAttempt: r.time(d.NextAttempt), LastError: d.LastError, Receipt: r.statement(receipt), Answered: r.time(d.Answered),
 		Withdrawal: gateway.Withdrawal(d.Withdrawal), Whole: gateway.MessageID(m.Whole), Part: int(m.Part), Split: m.Split,
 		Version: int(m.Version), Replaces: gateway.MessageID(m.Replaces), Repairs: gateway.MessageID(m.Repairs),
-		Claim: Claim{d.Owner, d.Token}, Commit: gateway.Commit(d.CommitNo),
+		Claim: Claim{d.Owner, d.Token}, Erased: m.Erased, Commit: gateway.Commit(d.CommitNo),
+	}
+	if m.Erased {
+		out.Payload, out.Canonical = nil, nil
 	}
 	r.json([]byte(d.Answers), &out.Answers)
 	if d.Arrival != "" {
@@ -195,7 +207,10 @@ func toInbound(i rows.Inbox, faults, unread, receipt, canonical []byte) (Inbound
 		LateBy: time.Duration(i.LateBy), PayloadDigest: r.digest(i.PayloadDigest), Canonical: canonical,
 		CanonicalDigest: r.digest(i.CanonicalDigest), Mapping: i.Mapping, Receipt: r.statement(receipt), AcknowledgedBy: i.AcknowledgedBy,
 		AcknowledgedAt: r.time(i.AcknowledgedAt), MovementID: gateway.MovementID(i.MovementID), Conversation: i.Conversation, Batch: i.Batch, Replaces: gateway.MessageID(i.Replaces),
-		Accepted: gateway.Commit(i.AcceptedNo), Commit: gateway.Commit(i.CommitNo),
+		Accepted: gateway.Commit(i.AcceptedNo), Erased: i.Erased, Commit: gateway.Commit(i.CommitNo),
+	}
+	if i.Erased {
+		out.Canonical, faults, unread = nil, nil, nil
 	}
 	r.json(faults, &out.Faults)
 	r.json(unread, &out.Unread)

@@ -38,6 +38,7 @@ var recorded = []table{
 	{"owner", []string{"one"}},
 	{"restoration", []string{"number"}},
 	{"content", []string{"digest"}},
+	{"kept", []string{"door", "party", "id_key"}},
 	{"arrival", []string{"door", "party", "id_key"}},
 	{"judging", []string{"door", "party", "id_key"}},
 	{"submission", []string{"office", "id_key"}},

@@ -33,12 +33,12 @@ INSERT INTO content (digest, bytes) VALUES ($1, $2) ON CONFLICT (digest) DO NOTH
 
 -- name: PutArrival :exec
 INSERT INTO arrival (door, party, id_key, id, caller, media_type, recipients, header, signature, content, digest, received, receipt, reason, asks,
-    second_of)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+    second_of, erased)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 ON CONFLICT (door, party, id_key) DO UPDATE SET id = excluded.id, caller = excluded.caller, media_type = excluded.media_type,
     recipients = excluded.recipients, header = excluded.header, signature = excluded.signature, content = excluded.content,
     digest = excluded.digest, received = excluded.received, receipt = excluded.receipt, reason = excluded.reason,
-    asks = excluded.asks, second_of = excluded.second_of;
+    asks = excluded.asks, second_of = excluded.second_of, erased = excluded.erased;
 
 -- name: PutJudging :exec
 INSERT INTO judging (door, party, id_key, attempts, judged, tries, next_try, trouble, parked, owner, token, commit_no)
@@ -81,14 +81,14 @@ ORDER BY j.commit_no;
 
 -- name: PutSubmission :exec
 INSERT INTO submission (office, id_key, id, kind, state, reason, received, digest, batch, batch_key, document_id, mapping, route, part,
-    join_key, waits_for, expires, message_id, version, faults, canonical, second_of, second_key, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
+    join_key, waits_for, expires, message_id, version, faults, canonical, second_of, second_key, erased, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
 ON CONFLICT (office, id_key) DO UPDATE SET id = excluded.id, kind = excluded.kind, state = excluded.state, reason = excluded.reason,
     received = excluded.received, digest = excluded.digest, batch = excluded.batch, batch_key = excluded.batch_key,
     document_id = excluded.document_id, mapping = excluded.mapping, route = excluded.route, part = excluded.part,
     join_key = excluded.join_key, waits_for = excluded.waits_for, expires = excluded.expires, message_id = excluded.message_id, version = excluded.version,
     faults = excluded.faults, canonical = excluded.canonical, second_of = excluded.second_of, second_key = excluded.second_key,
-    commit_no = excluded.commit_no;
+    erased = excluded.erased, commit_no = excluded.commit_no;
 
 -- name: AddJudgement :exec
 INSERT INTO judgement (office, id_key, number, id, digest, state, caller, at, faults, commit_no)
@@ -781,3 +781,46 @@ ON CONFLICT (door, message_key, party, digest) DO UPDATE SET denied = excluded.d
 
 -- name: AttachmentUses :many
 SELECT * FROM attachment_use WHERE door = $1 AND message_key = $2 ORDER BY party, digest LIMIT $3;
+
+-- name: PutKept :exec
+INSERT INTO kept (door, party, id_key, id, until, rule, erased, commit_no) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (door, party, id_key) DO UPDATE SET until = excluded.until, rule = excluded.rule, erased = excluded.erased, commit_no = excluded.commit_no;
+
+-- name: Kept :one
+SELECT * FROM kept WHERE door = $1 AND party = $2 AND id_key = $3;
+
+-- name: KeptOver :many
+SELECT * FROM kept WHERE erased = '' AND until <= sqlc.arg(until) ORDER BY until, door, party, id_key LIMIT sqlc.arg(most);
+
+-- name: EraseArrival :many
+UPDATE arrival SET erased = TRUE WHERE door = $1 AND party = $2 AND id_key = $3 AND NOT erased RETURNING content;
+
+-- name: EraseSubmission :many
+UPDATE submission SET erased = TRUE WHERE office = $1 AND id_key = $2 AND NOT erased RETURNING canonical, faults;
+
+-- name: EraseJudgements :many
+UPDATE judgement SET erased = TRUE WHERE judgement.office = $1 AND judgement.id_key = $2 AND judgement.number IN (SELECT j.number FROM judgement AS j
+    WHERE j.office = $1 AND j.id_key = $2 AND NOT j.erased ORDER BY j.number LIMIT $3) RETURNING faults;
+
+-- name: EraseMessage :many
+UPDATE message SET erased = TRUE WHERE id_key = $1 AND NOT erased RETURNING payload, canonical;
+
+-- name: EraseInbound :many
+UPDATE inbox SET erased = TRUE WHERE sender = $1 AND id_key = $2 AND NOT erased RETURNING canonical, faults, unread;
+
+-- name: IsNamed :one
+-- Whether a document is one of a row's that is not erased, or a statement, which is kept for good.
+SELECT CAST(EXISTS (SELECT 1 FROM arrival AS a WHERE a.content = sqlc.arg(digest) AND NOT a.erased)
+    OR EXISTS (SELECT 1 FROM submission AS s WHERE s.canonical = sqlc.arg(digest) AND NOT s.erased)
+    OR EXISTS (SELECT 1 FROM submission AS s WHERE s.faults = sqlc.arg(digest) AND NOT s.erased)
+    OR EXISTS (SELECT 1 FROM judgement AS j WHERE j.faults = sqlc.arg(digest) AND NOT j.erased)
+    OR EXISTS (SELECT 1 FROM message AS m WHERE m.payload = sqlc.arg(digest) AND NOT m.erased)
+    OR EXISTS (SELECT 1 FROM message AS m WHERE m.canonical = sqlc.arg(digest) AND NOT m.erased)
+    OR EXISTS (SELECT 1 FROM inbox AS i WHERE i.canonical = sqlc.arg(digest) AND NOT i.erased)
+    OR EXISTS (SELECT 1 FROM inbox AS i WHERE i.faults = sqlc.arg(digest) AND NOT i.erased)
+    OR EXISTS (SELECT 1 FROM inbox AS i WHERE i.unread = sqlc.arg(digest) AND NOT i.erased)
+    OR EXISTS (SELECT 1 FROM inbox AS i WHERE i.receipt = sqlc.arg(digest))
+    OR EXISTS (SELECT 1 FROM difference AS d WHERE d.statement = sqlc.arg(digest)) AS BOOLEAN) AS named;
+
+-- name: DropContent :exec
+DELETE FROM content WHERE digest = $1;

@@ -47,6 +47,7 @@ type Arrival struct {
 	Receipt    *Statement // the signed RCV given for it
 	Reason     string     // stated for opening a movement of others
 	SecondOf   string     // id of the submission that this is to its second addressee; empty: of none
+	Erased     bool       // its content is, by a rule: see [Kept]
 	Asks       Asks       // what its sender said beside the document
 	Claim      Claim      // whose it is to judge it
 	Commit     gateway.Commit
@@ -132,6 +133,7 @@ type Submission struct {
 	Faults     gateway.Faults
 	Canonical  []byte
 	SecondOf   string // id of the submission that this is to its second addressee; empty: of none
+	Erased     bool   // its documents are, by a rule: see [Kept]
 	Commit     gateway.Commit
 }
 
@@ -237,6 +239,7 @@ type Message struct {
 	Claim           Claim              // whose it is to deliver it
 	Withdrawal      gateway.Withdrawal // how the cancellation of what was handed over stands
 	Arrival         *ToldArrival       // what the partner has told of the last arrival of what it announces
+	Erased          bool               // its documents are, by a rule: see [Kept]
 	Commit          gateway.Commit
 }
 
@@ -322,6 +325,7 @@ type Inbound struct {
 	Faults          gateway.Faults
 	Unread          []string
 	Answers         []string
+	Erased          bool // its documents are, by a rule: see [Kept]
 	Receipt         *Statement
 	AcknowledgedBy  string
 	AcknowledgedAt  time.Time

@@ -75,7 +75,7 @@ func (t *Tx) PutArrival(a Arrival) error {
 	return put("arrival", t.q.PutArrival(within, rows.PutArrivalParams{
 		Door: a.Door, Party: a.Party, IDKey: gateway.FoldID(a.ID), ID: a.ID, Caller: a.Caller, MediaType: a.MediaType,
 		Recipients: recipients, Header: a.Header, Signature: a.Signature, Content: content, Digest: toDigest(a.Digest),
-		Received: formatTime(a.Received), Receipt: receipt, Reason: a.Reason, Asks: asks, SecondOf: a.SecondOf,
+		Received: formatTime(a.Received), Receipt: receipt, Reason: a.Reason, Asks: asks, SecondOf: a.SecondOf, Erased: a.Erased,
 	}), t.q.PutJudging(within, rows.PutJudgingParams{
 		Door: a.Door, Party: a.Party, IDKey: gateway.FoldID(a.ID), Attempts: int64(a.Attempts), Judged: a.Judged,
 		Tries: int64(a.Tries), NextTry: formatTime(a.NextTry), Trouble: a.Trouble, Parked: a.Parked,
@@ -133,7 +133,7 @@ func (t *Tx) PutSubmission(s Submission) error {
 		Received: formatTime(s.Received), Digest: toDigest(s.Digest), Batch: s.Batch, BatchKey: gateway.FoldID(s.Batch),
 		DocumentID: s.DocumentID, Mapping: s.Mapping, Route: s.Route, Part: s.Part, JoinKey: s.JoinKey, WaitsFor: waitsFor,
 		Expires: formatTime(s.Expires), MessageID: string(s.MessageID), Version: int64(s.Version), Faults: faults, Canonical: canonical,
-		SecondOf: s.SecondOf, SecondKey: gateway.FoldID(s.SecondOf), CommitNo: int64(t.Commit),
+		SecondOf: s.SecondOf, SecondKey: gateway.FoldID(s.SecondOf), Erased: s.Erased, CommitNo: int64(t.Commit),
 	}))
 }
 

@@ -132,6 +132,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.dropAttachmentChunksStmt, err = db.PrepareContext(ctx, dropAttachmentChunks); err != nil {
 		return nil, fmt.Errorf("error preparing query DropAttachmentChunks: %w", err)
 	}
+	if q.dropContentStmt, err = db.PrepareContext(ctx, dropContent); err != nil {
+		return nil, fmt.Errorf("error preparing query DropContent: %w", err)
+	}
 	if q.dropSettlementStmt, err = db.PrepareContext(ctx, dropSettlement); err != nil {
 		return nil, fmt.Errorf("error preparing query DropSettlement: %w", err)
 	}
@@ -143,6 +146,21 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.earlyOfStmt, err = db.PrepareContext(ctx, earlyOf); err != nil {
 		return nil, fmt.Errorf("error preparing query EarlyOf: %w", err)
+	}
+	if q.eraseArrivalStmt, err = db.PrepareContext(ctx, eraseArrival); err != nil {
+		return nil, fmt.Errorf("error preparing query EraseArrival: %w", err)
+	}
+	if q.eraseInboundStmt, err = db.PrepareContext(ctx, eraseInbound); err != nil {
+		return nil, fmt.Errorf("error preparing query EraseInbound: %w", err)
+	}
+	if q.eraseJudgementsStmt, err = db.PrepareContext(ctx, eraseJudgements); err != nil {
+		return nil, fmt.Errorf("error preparing query EraseJudgements: %w", err)
+	}
+	if q.eraseMessageStmt, err = db.PrepareContext(ctx, eraseMessage); err != nil {
+		return nil, fmt.Errorf("error preparing query EraseMessage: %w", err)
+	}
+	if q.eraseSubmissionStmt, err = db.PrepareContext(ctx, eraseSubmission); err != nil {
+		return nil, fmt.Errorf("error preparing query EraseSubmission: %w", err)
 	}
 	if q.forgetCrossingStmt, err = db.PrepareContext(ctx, forgetCrossing); err != nil {
 		return nil, fmt.Errorf("error preparing query ForgetCrossing: %w", err)
@@ -207,11 +225,20 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.isEarlyStmt, err = db.PrepareContext(ctx, isEarly); err != nil {
 		return nil, fmt.Errorf("error preparing query IsEarly: %w", err)
 	}
+	if q.isNamedStmt, err = db.PrepareContext(ctx, isNamed); err != nil {
+		return nil, fmt.Errorf("error preparing query IsNamed: %w", err)
+	}
 	if q.joinedStmt, err = db.PrepareContext(ctx, joined); err != nil {
 		return nil, fmt.Errorf("error preparing query Joined: %w", err)
 	}
 	if q.judgementsStmt, err = db.PrepareContext(ctx, judgements); err != nil {
 		return nil, fmt.Errorf("error preparing query Judgements: %w", err)
+	}
+	if q.keptStmt, err = db.PrepareContext(ctx, kept); err != nil {
+		return nil, fmt.Errorf("error preparing query Kept: %w", err)
+	}
+	if q.keptOverStmt, err = db.PrepareContext(ctx, keptOver); err != nil {
+		return nil, fmt.Errorf("error preparing query KeptOver: %w", err)
 	}
 	if q.lapsedTurnsStmt, err = db.PrepareContext(ctx, lapsedTurns); err != nil {
 		return nil, fmt.Errorf("error preparing query LapsedTurns: %w", err)
@@ -326,6 +353,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.putJudgingStmt, err = db.PrepareContext(ctx, putJudging); err != nil {
 		return nil, fmt.Errorf("error preparing query PutJudging: %w", err)
+	}
+	if q.putKeptStmt, err = db.PrepareContext(ctx, putKept); err != nil {
+		return nil, fmt.Errorf("error preparing query PutKept: %w", err)
 	}
 	if q.putMessageStmt, err = db.PrepareContext(ctx, putMessage); err != nil {
 		return nil, fmt.Errorf("error preparing query PutMessage: %w", err)
@@ -689,6 +719,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing dropAttachmentChunksStmt: %w", cerr)
 		}
 	}
+	if q.dropContentStmt != nil {
+		if cerr := q.dropContentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing dropContentStmt: %w", cerr)
+		}
+	}
 	if q.dropSettlementStmt != nil {
 		if cerr := q.dropSettlementStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing dropSettlementStmt: %w", cerr)
@@ -707,6 +742,31 @@ func (q *Queries) Close() error {
 	if q.earlyOfStmt != nil {
 		if cerr := q.earlyOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing earlyOfStmt: %w", cerr)
+		}
+	}
+	if q.eraseArrivalStmt != nil {
+		if cerr := q.eraseArrivalStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing eraseArrivalStmt: %w", cerr)
+		}
+	}
+	if q.eraseInboundStmt != nil {
+		if cerr := q.eraseInboundStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing eraseInboundStmt: %w", cerr)
+		}
+	}
+	if q.eraseJudgementsStmt != nil {
+		if cerr := q.eraseJudgementsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing eraseJudgementsStmt: %w", cerr)
+		}
+	}
+	if q.eraseMessageStmt != nil {
+		if cerr := q.eraseMessageStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing eraseMessageStmt: %w", cerr)
+		}
+	}
+	if q.eraseSubmissionStmt != nil {
+		if cerr := q.eraseSubmissionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing eraseSubmissionStmt: %w", cerr)
 		}
 	}
 	if q.forgetCrossingStmt != nil {
@@ -814,6 +874,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing isEarlyStmt: %w", cerr)
 		}
 	}
+	if q.isNamedStmt != nil {
+		if cerr := q.isNamedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing isNamedStmt: %w", cerr)
+		}
+	}
 	if q.joinedStmt != nil {
 		if cerr := q.joinedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing joinedStmt: %w", cerr)
@@ -822,6 +887,16 @@ func (q *Queries) Close() error {
 	if q.judgementsStmt != nil {
 		if cerr := q.judgementsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing judgementsStmt: %w", cerr)
+		}
+	}
+	if q.keptStmt != nil {
+		if cerr := q.keptStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing keptStmt: %w", cerr)
+		}
+	}
+	if q.keptOverStmt != nil {
+		if cerr := q.keptOverStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing keptOverStmt: %w", cerr)
 		}
 	}
 	if q.lapsedTurnsStmt != nil {
@@ -1012,6 +1087,11 @@ func (q *Queries) Close() error {
 	if q.putJudgingStmt != nil {
 		if cerr := q.putJudgingStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putJudgingStmt: %w", cerr)
+		}
+	}
+	if q.putKeptStmt != nil {
+		if cerr := q.putKeptStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putKeptStmt: %w", cerr)
 		}
 	}
 	if q.putMessageStmt != nil {
@@ -1384,10 +1464,16 @@ type Queries struct {
 	differenceStmt            *sql.Stmt
 	dropAttachmentStmt        *sql.Stmt
 	dropAttachmentChunksStmt  *sql.Stmt
+	dropContentStmt           *sql.Stmt
 	dropSettlementStmt        *sql.Stmt
 	earlyForStmt              *sql.Stmt
 	earlyNoMoreStmt           *sql.Stmt
 	earlyOfStmt               *sql.Stmt
+	eraseArrivalStmt          *sql.Stmt
+	eraseInboundStmt          *sql.Stmt
+	eraseJudgementsStmt       *sql.Stmt
+	eraseMessageStmt          *sql.Stmt
+	eraseSubmissionStmt       *sql.Stmt
 	forgetCrossingStmt        *sql.Stmt
 	forgetIdentifiersStmt     *sql.Stmt
 	forgetListedStmt          *sql.Stmt
@@ -1409,8 +1495,11 @@ type Queries struct {
 	inboxOfKindStmt           *sql.Stmt
 	inboxWaitingStmt          *sql.Stmt
 	isEarlyStmt               *sql.Stmt
+	isNamedStmt               *sql.Stmt
 	joinedStmt                *sql.Stmt
 	judgementsStmt            *sql.Stmt
+	keptStmt                  *sql.Stmt
+	keptOverStmt              *sql.Stmt
 	lapsedTurnsStmt           *sql.Stmt
 	lastCommitStmt            *sql.Stmt
 	lastNumbersStmt           *sql.Stmt
@@ -1449,6 +1538,7 @@ type Queries struct {
 	putHandoutStmt            *sql.Stmt
 	putInboundStmt            *sql.Stmt
 	putJudgingStmt            *sql.Stmt
+	putKeptStmt               *sql.Stmt
 	putMessageStmt            *sql.Stmt
 	putMovementStmt           *sql.Stmt
 	putMovementIdentifierStmt *sql.Stmt
@@ -1550,10 +1640,16 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		differenceStmt:            q.differenceStmt,
 		dropAttachmentStmt:        q.dropAttachmentStmt,
 		dropAttachmentChunksStmt:  q.dropAttachmentChunksStmt,
+		dropContentStmt:           q.dropContentStmt,
 		dropSettlementStmt:        q.dropSettlementStmt,
 		earlyForStmt:              q.earlyForStmt,
 		earlyNoMoreStmt:           q.earlyNoMoreStmt,
 		earlyOfStmt:               q.earlyOfStmt,
+		eraseArrivalStmt:          q.eraseArrivalStmt,
+		eraseInboundStmt:          q.eraseInboundStmt,
+		eraseJudgementsStmt:       q.eraseJudgementsStmt,
+		eraseMessageStmt:          q.eraseMessageStmt,
+		eraseSubmissionStmt:       q.eraseSubmissionStmt,
 		forgetCrossingStmt:        q.forgetCrossingStmt,
 		forgetIdentifiersStmt:     q.forgetIdentifiersStmt,
 		forgetListedStmt:          q.forgetListedStmt,
@@ -1575,8 +1671,11 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		inboxOfKindStmt:           q.inboxOfKindStmt,
 		inboxWaitingStmt:          q.inboxWaitingStmt,
 		isEarlyStmt:               q.isEarlyStmt,
+		isNamedStmt:               q.isNamedStmt,
 		joinedStmt:                q.joinedStmt,
 		judgementsStmt:            q.judgementsStmt,
+		keptStmt:                  q.keptStmt,
+		keptOverStmt:              q.keptOverStmt,
 		lapsedTurnsStmt:           q.lapsedTurnsStmt,
 		lastCommitStmt:            q.lastCommitStmt,
 		lastNumbersStmt:           q.lastNumbersStmt,
@@ -1615,6 +1714,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		putHandoutStmt:            q.putHandoutStmt,
 		putInboundStmt:            q.putInboundStmt,
 		putJudgingStmt:            q.putJudgingStmt,
+		putKeptStmt:               q.putKeptStmt,
 		putMessageStmt:            q.putMessageStmt,
 		putMovementStmt:           q.putMovementStmt,
 		putMovementIdentifierStmt: q.putMovementIdentifierStmt,

@@ -38,6 +38,7 @@ type Arrival struct {
 	Reason     string
 	Asks       string
 	SecondOf   string
+	Erased     bool
 }
 
 type Attachment struct {
@@ -231,6 +232,7 @@ type Inbox struct {
 	Replaces        string
 	AcceptedNo      int64
 	Offices         string
+	Erased          bool
 }
 
 type Judgement struct {
@@ -244,6 +246,7 @@ type Judgement struct {
 	At       string
 	Faults   []byte
 	CommitNo int64
+	Erased   bool
 }
 
 type Judging struct {
@@ -258,6 +261,17 @@ type Judging struct {
 	Parked   bool
 	Owner    string
 	Token    int64
+	CommitNo int64
+}
+
+type Kept struct {
+	Door     string
+	Party    string
+	IDKey    string
+	ID       string
+	Until    string
+	Rule     string
+	Erased   string
 	CommitNo int64
 }
 
@@ -294,6 +308,7 @@ type Message struct {
 	Version         int64
 	Replaces        string
 	Repairs         string
+	Erased          bool
 }
 
 type Movement struct {
@@ -433,6 +448,7 @@ type Submission struct {
 	Version    int64
 	SecondOf   string
 	SecondKey  string
+	Erased     bool
 }
 
 type Subscription struct {

@@ -334,7 +334,7 @@ func (q *Queries) Approval(ctx context.Context, arg ApprovalParams) (Approval, e
 }
 
 const arrival = `-- name: Arrival :one
-SELECT a.door, a.party, a.id_key, a.id, a.caller, a.media_type, a.recipients, a.header, a.signature, a.content, a.digest, a.received, a.receipt, a.reason, a.asks, a.second_of, j.door, j.party, j.id_key, j.attempts, j.judged, j.tries, j.next_try, j.trouble, j.parked, j.owner, j.token, j.commit_no, c.bytes AS content
+SELECT a.door, a.party, a.id_key, a.id, a.caller, a.media_type, a.recipients, a.header, a.signature, a.content, a.digest, a.received, a.receipt, a.reason, a.asks, a.second_of, a.erased, j.door, j.party, j.id_key, j.attempts, j.judged, j.tries, j.next_try, j.trouble, j.parked, j.owner, j.token, j.commit_no, c.bytes AS content
 FROM arrival AS a JOIN judging AS j ON j.door = a.door AND j.party = a.party AND j.id_key = a.id_key
 LEFT JOIN content AS c ON c.digest = a.content
 WHERE a.door = $1 AND a.party = $2 AND a.id_key = $3
@@ -372,6 +372,7 @@ func (q *Queries) Arrival(ctx context.Context, arg ArrivalParams) (ArrivalRow, e
 		&i.Arrival.Reason,
 		&i.Arrival.Asks,
 		&i.Arrival.SecondOf,
+		&i.Arrival.Erased,
 		&i.Judging.Door,
 		&i.Judging.Party,
 		&i.Judging.IDKey,
@@ -1083,7 +1084,7 @@ func (q *Queries) CrossingsBetween(ctx context.Context, arg CrossingsBetweenPara
 }
 
 const deadLetters = `-- name: DeadLetters :many
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, m.erased, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
 WHERE d.state = 'dead' AND d.commit_no >= $1 AND d.commit_no <= $2
 ORDER BY d.commit_no DESC, d.id_key DESC LIMIT $3
 `
@@ -1136,6 +1137,7 @@ func (q *Queries) DeadLetters(ctx context.Context, arg DeadLettersParams) ([]Dea
 			&i.Message.Version,
 			&i.Message.Replaces,
 			&i.Message.Repairs,
+			&i.Message.Erased,
 			&i.Delivery.IDKey,
 			&i.Delivery.Recipient,
 			&i.Delivery.Chain,
@@ -1246,6 +1248,15 @@ func (q *Queries) DropAttachmentChunks(ctx context.Context, arg DropAttachmentCh
 	return err
 }
 
+const dropContent = `-- name: DropContent :exec
+DELETE FROM content WHERE digest = $1
+`
+
+func (q *Queries) DropContent(ctx context.Context, digest []byte) error {
+	_, err := q.exec(ctx, q.dropContentStmt, dropContent, digest)
+	return err
+}
+
 const dropSettlement = `-- name: DropSettlement :exec
 DELETE FROM settlement WHERE id_key = $1 AND confirmed = ''
 `
@@ -1338,6 +1349,180 @@ func (q *Queries) EarlyOf(ctx context.Context, arg EarlyOfParams) ([]string, err
 			return nil, err
 		}
 		items = append(items, id_key)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const eraseArrival = `-- name: EraseArrival :many
+UPDATE arrival SET erased = TRUE WHERE door = $1 AND party = $2 AND id_key = $3 AND NOT erased RETURNING content
+`
+
+type EraseArrivalParams struct {
+	Door  string
+	Party string
+	IDKey string
+}
+
+func (q *Queries) EraseArrival(ctx context.Context, arg EraseArrivalParams) ([][]byte, error) {
+	rows, err := q.query(ctx, q.eraseArrivalStmt, eraseArrival, arg.Door, arg.Party, arg.IDKey)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items [][]byte
+	for rows.Next() {
+		var content []byte
+		if err := rows.Scan(&content); err != nil {
+			return nil, err
+		}
+		items = append(items, content)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const eraseInbound = `-- name: EraseInbound :many
+UPDATE inbox SET erased = TRUE WHERE sender = $1 AND id_key = $2 AND NOT erased RETURNING canonical, faults, unread
+`
+
+type EraseInboundParams struct {
+	Sender string
+	IDKey  string
+}
+
+type EraseInboundRow struct {
+	Canonical []byte
+	Faults    []byte
+	Unread    []byte
+}
+
+func (q *Queries) EraseInbound(ctx context.Context, arg EraseInboundParams) ([]EraseInboundRow, error) {
+	rows, err := q.query(ctx, q.eraseInboundStmt, eraseInbound, arg.Sender, arg.IDKey)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []EraseInboundRow
+	for rows.Next() {
+		var i EraseInboundRow
+		if err := rows.Scan(&i.Canonical, &i.Faults, &i.Unread); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const eraseJudgements = `-- name: EraseJudgements :many
+UPDATE judgement SET erased = TRUE WHERE judgement.office = $1 AND judgement.id_key = $2 AND judgement.number IN (SELECT j.number FROM judgement AS j
+    WHERE j.office = $1 AND j.id_key = $2 AND NOT j.erased ORDER BY j.number LIMIT $3) RETURNING faults
+`
+
+type EraseJudgementsParams struct {
+	Office string
+	IDKey  string
+	Limit  int32
+}
+
+func (q *Queries) EraseJudgements(ctx context.Context, arg EraseJudgementsParams) ([][]byte, error) {
+	rows, err := q.query(ctx, q.eraseJudgementsStmt, eraseJudgements, arg.Office, arg.IDKey, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items [][]byte
+	for rows.Next() {
+		var faults []byte
+		if err := rows.Scan(&faults); err != nil {
+			return nil, err
+		}
+		items = append(items, faults)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const eraseMessage = `-- name: EraseMessage :many
+UPDATE message SET erased = TRUE WHERE id_key = $1 AND NOT erased RETURNING payload, canonical
+`
+
+type EraseMessageRow struct {
+	Payload   []byte
+	Canonical []byte
+}
+
+func (q *Queries) EraseMessage(ctx context.Context, idKey string) ([]EraseMessageRow, error) {
+	rows, err := q.query(ctx, q.eraseMessageStmt, eraseMessage, idKey)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []EraseMessageRow
+	for rows.Next() {
+		var i EraseMessageRow
+		if err := rows.Scan(&i.Payload, &i.Canonical); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const eraseSubmission = `-- name: EraseSubmission :many
+UPDATE submission SET erased = TRUE WHERE office = $1 AND id_key = $2 AND NOT erased RETURNING canonical, faults
+`
+
+type EraseSubmissionParams struct {
+	Office string
+	IDKey  string
+}
+
+type EraseSubmissionRow struct {
+	Canonical []byte
+	Faults    []byte
+}
+
+func (q *Queries) EraseSubmission(ctx context.Context, arg EraseSubmissionParams) ([]EraseSubmissionRow, error) {
+	rows, err := q.query(ctx, q.eraseSubmissionStmt, eraseSubmission, arg.Office, arg.IDKey)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []EraseSubmissionRow
+	for rows.Next() {
+		var i EraseSubmissionRow
+		if err := rows.Scan(&i.Canonical, &i.Faults); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err
@@ -1612,7 +1797,7 @@ func (q *Queries) HastenMessages(ctx context.Context, arg HastenMessagesParams) 
 }
 
 const held = `-- name: Held :many
-SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, f.bytes AS faults, c.bytes AS canonical
+SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, s.erased, f.bytes AS faults, c.bytes AS canonical
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults LEFT JOIN content AS c ON c.digest = s.canonical
 WHERE s.state = 'held' AND s.route = $1 AND s.join_key = $2
 ORDER BY s.commit_no
@@ -1663,6 +1848,7 @@ func (q *Queries) Held(ctx context.Context, arg HeldParams) ([]HeldRow, error) {
 			&i.Submission.Version,
 			&i.Submission.SecondOf,
 			&i.Submission.SecondKey,
+			&i.Submission.Erased,
 			&i.Faults,
 			&i.Canonical,
 		); err != nil {
@@ -1680,7 +1866,7 @@ func (q *Queries) Held(ctx context.Context, arg HeldParams) ([]HeldRow, error) {
 }
 
 const heldPast = `-- name: HeldPast :many
-SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, f.bytes AS faults, c.bytes AS canonical
+SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, s.erased, f.bytes AS faults, c.bytes AS canonical
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults LEFT JOIN content AS c ON c.digest = s.canonical
 WHERE s.state = 'held' AND s.expires <> '' AND s.expires <= $1
 ORDER BY s.expires LIMIT $2
@@ -1731,6 +1917,7 @@ func (q *Queries) HeldPast(ctx context.Context, arg HeldPastParams) ([]HeldPastR
 			&i.Submission.Version,
 			&i.Submission.SecondOf,
 			&i.Submission.SecondKey,
+			&i.Submission.Erased,
 			&i.Faults,
 			&i.Canonical,
 		); err != nil {
@@ -1748,7 +1935,7 @@ func (q *Queries) HeldPast(ctx context.Context, arg HeldPastParams) ([]HeldPastR
 }
 
 const inbound = `-- name: Inbound :one
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, i.erased, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt LEFT JOIN content AS c ON c.digest = i.canonical
 WHERE i.sender = $1 AND i.id_key = $2
@@ -1798,6 +1985,7 @@ func (q *Queries) Inbound(ctx context.Context, arg InboundParams) (InboundRow, e
 		&i.Inbox.Replaces,
 		&i.Inbox.AcceptedNo,
 		&i.Inbox.Offices,
+		&i.Inbox.Erased,
 		&i.Faults,
 		&i.Unread,
 		&i.Receipt,
@@ -1807,7 +1995,7 @@ func (q *Queries) Inbound(ctx context.Context, arg InboundParams) (InboundRow, e
 }
 
 const inboundByDocument = `-- name: InboundByDocument :one
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, i.erased, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt LEFT JOIN content AS c ON c.digest = i.canonical
 WHERE i.sender = $1 AND i.document_key = $2 AND i.document_key <> '' AND i.state = 'accepted'
@@ -1859,6 +2047,7 @@ func (q *Queries) InboundByDocument(ctx context.Context, arg InboundByDocumentPa
 		&i.Inbox.Replaces,
 		&i.Inbox.AcceptedNo,
 		&i.Inbox.Offices,
+		&i.Inbox.Erased,
 		&i.Faults,
 		&i.Unread,
 		&i.Receipt,
@@ -1868,7 +2057,7 @@ func (q *Queries) InboundByDocument(ctx context.Context, arg InboundByDocumentPa
 }
 
 const inboundsByID = `-- name: InboundsByID :many
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, i.erased, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt LEFT JOIN content AS c ON c.digest = i.canonical
 WHERE i.id_key = $1 ORDER BY i.sender
@@ -1919,6 +2108,7 @@ func (q *Queries) InboundsByID(ctx context.Context, idKey string) ([]InboundsByI
 			&i.Inbox.Replaces,
 			&i.Inbox.AcceptedNo,
 			&i.Inbox.Offices,
+			&i.Inbox.Erased,
 			&i.Faults,
 			&i.Unread,
 			&i.Receipt,
@@ -1938,7 +2128,7 @@ func (q *Queries) InboundsByID(ctx context.Context, idKey string) ([]InboundsByI
 }
 
 const inboxAccepted = `-- name: InboxAccepted :many
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, i.erased, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt
 WHERE i.accepted_no > 0 AND i.accepted_no >= $1 AND i.accepted_no <= $2
@@ -1995,6 +2185,7 @@ func (q *Queries) InboxAccepted(ctx context.Context, arg InboxAcceptedParams) ([
 			&i.Inbox.Replaces,
 			&i.Inbox.AcceptedNo,
 			&i.Inbox.Offices,
+			&i.Inbox.Erased,
 			&i.Faults,
 			&i.Unread,
 			&i.Receipt,
@@ -2013,7 +2204,7 @@ func (q *Queries) InboxAccepted(ctx context.Context, arg InboxAcceptedParams) ([
 }
 
 const inboxBefore = `-- name: InboxBefore :many
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, i.erased, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt
 WHERE i.commit_no >= $1 AND i.commit_no <= $2
@@ -2070,6 +2261,7 @@ func (q *Queries) InboxBefore(ctx context.Context, arg InboxBeforeParams) ([]Inb
 			&i.Inbox.Replaces,
 			&i.Inbox.AcceptedNo,
 			&i.Inbox.Offices,
+			&i.Inbox.Erased,
 			&i.Faults,
 			&i.Unread,
 			&i.Receipt,
@@ -2088,7 +2280,7 @@ func (q *Queries) InboxBefore(ctx context.Context, arg InboxBeforeParams) ([]Inb
 }
 
 const inboxInState = `-- name: InboxInState :many
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, i.erased, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt
 WHERE i.state = $1 AND i.commit_no >= $2 AND i.commit_no <= $3
@@ -2151,6 +2343,7 @@ func (q *Queries) InboxInState(ctx context.Context, arg InboxInStateParams) ([]I
 			&i.Inbox.Replaces,
 			&i.Inbox.AcceptedNo,
 			&i.Inbox.Offices,
+			&i.Inbox.Erased,
 			&i.Faults,
 			&i.Unread,
 			&i.Receipt,
@@ -2169,7 +2362,7 @@ func (q *Queries) InboxInState(ctx context.Context, arg InboxInStateParams) ([]I
 }
 
 const inboxOfKind = `-- name: InboxOfKind :many
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, i.erased, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt
 WHERE i.state = $1 AND i.kind = $2 AND i.commit_no >= $3 AND i.commit_no <= $4
@@ -2234,6 +2427,7 @@ func (q *Queries) InboxOfKind(ctx context.Context, arg InboxOfKindParams) ([]Inb
 			&i.Inbox.Replaces,
 			&i.Inbox.AcceptedNo,
 			&i.Inbox.Offices,
+			&i.Inbox.Erased,
 			&i.Faults,
 			&i.Unread,
 			&i.Receipt,
@@ -2252,7 +2446,7 @@ func (q *Queries) InboxOfKind(ctx context.Context, arg InboxOfKindParams) ([]Inb
 }
 
 const inboxWaiting = `-- name: InboxWaiting :many
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, i.erased, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt
 WHERE i.state = $1 AND i.acknowledged_by = '' AND i.commit_no >= $2 AND i.commit_no <= $3
@@ -2318,6 +2512,7 @@ func (q *Queries) InboxWaiting(ctx context.Context, arg InboxWaitingParams) ([]I
 			&i.Inbox.Replaces,
 			&i.Inbox.AcceptedNo,
 			&i.Inbox.Offices,
+			&i.Inbox.Erased,
 			&i.Faults,
 			&i.Unread,
 			&i.Receipt,
@@ -2351,8 +2546,30 @@ func (q *Queries) IsEarly(ctx context.Context, arg IsEarlyParams) (int64, error)
 	return waits, err
 }
 
+const isNamed = `-- name: IsNamed :one
+SELECT CAST(EXISTS (SELECT 1 FROM arrival AS a WHERE a.content = $1 AND NOT a.erased)
+    OR EXISTS (SELECT 1 FROM submission AS s WHERE s.canonical = $1 AND NOT s.erased)
+    OR EXISTS (SELECT 1 FROM submission AS s WHERE s.faults = $1 AND NOT s.erased)
+    OR EXISTS (SELECT 1 FROM judgement AS j WHERE j.faults = $1 AND NOT j.erased)
+    OR EXISTS (SELECT 1 FROM message AS m WHERE m.payload = $1 AND NOT m.erased)
+    OR EXISTS (SELECT 1 FROM message AS m WHERE m.canonical = $1 AND NOT m.erased)
+    OR EXISTS (SELECT 1 FROM inbox AS i WHERE i.canonical = $1 AND NOT i.erased)
+    OR EXISTS (SELECT 1 FROM inbox AS i WHERE i.faults = $1 AND NOT i.erased)
+    OR EXISTS (SELECT 1 FROM inbox AS i WHERE i.unread = $1 AND NOT i.erased)
+    OR EXISTS (SELECT 1 FROM inbox AS i WHERE i.receipt = $1)
+    OR EXISTS (SELECT 1 FROM difference AS d WHERE d.statement = $1) AS BOOLEAN) AS named
+`
+
+// Whether a document is one of a row's that is not erased, or a statement, which is kept for good.
+func (q *Queries) IsNamed(ctx context.Context, digest []byte) (bool, error) {
+	row := q.queryRow(ctx, q.isNamedStmt, isNamed, digest)
+	var named bool
+	err := row.Scan(&named)
+	return named, err
+}
+
 const joined = `-- name: Joined :many
-SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, f.bytes AS faults, c.bytes AS canonical
+SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, s.erased, f.bytes AS faults, c.bytes AS canonical
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults LEFT JOIN content AS c ON c.digest = s.canonical
 WHERE s.message_id = $1 AND s.message_id <> ''
 ORDER BY s.version, s.part, s.id
@@ -2398,6 +2615,7 @@ func (q *Queries) Joined(ctx context.Context, messageID string) ([]JoinedRow, er
 			&i.Submission.Version,
 			&i.Submission.SecondOf,
 			&i.Submission.SecondKey,
+			&i.Submission.Erased,
 			&i.Faults,
 			&i.Canonical,
 		); err != nil {
@@ -2415,7 +2633,7 @@ func (q *Queries) Joined(ctx context.Context, messageID string) ([]JoinedRow, er
 }
 
 const judgements = `-- name: Judgements :many
-SELECT j.office, j.id_key, j.number, j.id, j.digest, j.state, j.caller, j.at, j.faults, j.commit_no, f.bytes AS faults
+SELECT j.office, j.id_key, j.number, j.id, j.digest, j.state, j.caller, j.at, j.faults, j.commit_no, j.erased, f.bytes AS faults
 FROM judgement AS j LEFT JOIN content AS f ON f.digest = j.faults
 WHERE j.office = $1 AND j.id_key = $2
 ORDER BY j.number DESC LIMIT $3
@@ -2452,7 +2670,75 @@ func (q *Queries) Judgements(ctx context.Context, arg JudgementsParams) ([]Judge
 			&i.Judgement.At,
 			&i.Judgement.Faults,
 			&i.Judgement.CommitNo,
+			&i.Judgement.Erased,
 			&i.Faults,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const kept = `-- name: Kept :one
+SELECT door, party, id_key, id, until, rule, erased, commit_no FROM kept WHERE door = $1 AND party = $2 AND id_key = $3
+`
+
+type KeptParams struct {
+	Door  string
+	Party string
+	IDKey string
+}
+
+func (q *Queries) Kept(ctx context.Context, arg KeptParams) (Kept, error) {
+	row := q.queryRow(ctx, q.keptStmt, kept, arg.Door, arg.Party, arg.IDKey)
+	var i Kept
+	err := row.Scan(
+		&i.Door,
+		&i.Party,
+		&i.IDKey,
+		&i.ID,
+		&i.Until,
+		&i.Rule,
+		&i.Erased,
+		&i.CommitNo,
+	)
+	return i, err
+}
+
+const keptOver = `-- name: KeptOver :many
+SELECT door, party, id_key, id, until, rule, erased, commit_no FROM kept WHERE erased = '' AND until <= $1 ORDER BY until, door, party, id_key LIMIT $2
+`
+
+type KeptOverParams struct {
+	Until string
+	Most  int32
+}
+
+func (q *Queries) KeptOver(ctx context.Context, arg KeptOverParams) ([]Kept, error) {
+	rows, err := q.query(ctx, q.keptOverStmt, keptOver, arg.Until, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Kept
+	for rows.Next() {
+		var i Kept
+		if err := rows.Scan(
+			&i.Door,
+			&i.Party,
+			&i.IDKey,
+			&i.ID,
+			&i.Until,
+			&i.Rule,
+			&i.Erased,
+			&i.CommitNo,
 		); err != nil {
 			return nil, err
 		}
@@ -2557,7 +2843,7 @@ func (q *Queries) LastNumbers(ctx context.Context) (LastNumbersRow, error) {
 }
 
 const message = `-- name: Message :one
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed, p.bytes AS payload, c.bytes AS canonical, r.statement AS receipt
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, m.erased, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed, p.bytes AS payload, c.bytes AS canonical, r.statement AS receipt
 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 LEFT JOIN content AS p ON p.digest = m.payload LEFT JOIN content AS c ON c.digest = m.canonical
 LEFT JOIN receipt AS r ON r.id_key = m.id_key AND r.number = (SELECT l.number FROM receipt AS l WHERE l.id_key = m.id_key ORDER BY l.verdict = 'RCV', l.number LIMIT 1)
@@ -2604,6 +2890,7 @@ func (q *Queries) Message(ctx context.Context, idKey string) (MessageRow, error)
 		&i.Message.Version,
 		&i.Message.Replaces,
 		&i.Message.Repairs,
+		&i.Message.Erased,
 		&i.Delivery.IDKey,
 		&i.Delivery.Recipient,
 		&i.Delivery.Chain,
@@ -2633,7 +2920,7 @@ func (q *Queries) Message(ctx context.Context, idKey string) (MessageRow, error)
 }
 
 const messageByDocument = `-- name: MessageByDocument :one
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed, p.bytes AS payload, c.bytes AS canonical, r.statement AS receipt
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, m.erased, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed, p.bytes AS payload, c.bytes AS canonical, r.statement AS receipt
 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 LEFT JOIN content AS p ON p.digest = m.payload LEFT JOIN content AS c ON c.digest = m.canonical
 LEFT JOIN receipt AS r ON r.id_key = m.id_key AND r.number = (SELECT l.number FROM receipt AS l WHERE l.id_key = m.id_key ORDER BY l.verdict = 'RCV', l.number LIMIT 1)
@@ -2686,6 +2973,7 @@ func (q *Queries) MessageByDocument(ctx context.Context, arg MessageByDocumentPa
 		&i.Message.Version,
 		&i.Message.Replaces,
 		&i.Message.Repairs,
+		&i.Message.Erased,
 		&i.Delivery.IDKey,
 		&i.Delivery.Recipient,
 		&i.Delivery.Chain,
@@ -2715,7 +3003,7 @@ func (q *Queries) MessageByDocument(ctx context.Context, arg MessageByDocumentPa
 }
 
 const messages = `-- name: Messages :many
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed, r.statement AS receipt FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, m.erased, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed, r.statement AS receipt FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 LEFT JOIN receipt AS r ON r.id_key = m.id_key AND r.number = (SELECT l.number FROM receipt AS l WHERE l.id_key = m.id_key ORDER BY l.verdict = 'RCV', l.number LIMIT 1)
 WHERE m.whole_key = $1 ORDER BY m.version, m.part, m.created, m.id_key
 `
@@ -2763,6 +3051,7 @@ func (q *Queries) Messages(ctx context.Context, wholeKey string) ([]MessagesRow,
 			&i.Message.Version,
 			&i.Message.Replaces,
 			&i.Message.Repairs,
+			&i.Message.Erased,
 			&i.Delivery.IDKey,
 			&i.Delivery.Recipient,
 			&i.Delivery.Chain,
@@ -2800,7 +3089,7 @@ func (q *Queries) Messages(ctx context.Context, wholeKey string) ([]MessagesRow,
 }
 
 const messagesBefore = `-- name: MessagesBefore :many
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, m.erased, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
 WHERE d.commit_no >= $1 AND d.commit_no <= $2
 ORDER BY d.commit_no DESC, d.id_key DESC LIMIT $3
 `
@@ -2853,6 +3142,7 @@ func (q *Queries) MessagesBefore(ctx context.Context, arg MessagesBeforeParams) 
 			&i.Message.Version,
 			&i.Message.Replaces,
 			&i.Message.Repairs,
+			&i.Message.Erased,
 			&i.Delivery.IDKey,
 			&i.Delivery.Recipient,
 			&i.Delivery.Chain,
@@ -3527,7 +3817,7 @@ func (q *Queries) Owner(ctx context.Context) (string, error) {
 }
 
 const parkedMessages = `-- name: ParkedMessages :many
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed, r.statement AS receipt FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, m.erased, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed, r.statement AS receipt FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
 LEFT JOIN receipt AS r ON r.id_key = m.id_key AND r.number = (SELECT l.number FROM receipt AS l WHERE l.id_key = m.id_key ORDER BY l.verdict = 'RCV', l.number LIMIT 1)
 WHERE d.parked AND d.commit_no >= $1 AND d.commit_no <= $2
 ORDER BY d.commit_no, d.id_key LIMIT $3
@@ -3582,6 +3872,7 @@ func (q *Queries) ParkedMessages(ctx context.Context, arg ParkedMessagesParams) 
 			&i.Message.Version,
 			&i.Message.Replaces,
 			&i.Message.Repairs,
+			&i.Message.Erased,
 			&i.Delivery.IDKey,
 			&i.Delivery.Recipient,
 			&i.Delivery.Chain,
@@ -3658,12 +3949,12 @@ func (q *Queries) PutAnnounced(ctx context.Context, arg PutAnnouncedParams) erro
 
 const putArrival = `-- name: PutArrival :exec
 INSERT INTO arrival (door, party, id_key, id, caller, media_type, recipients, header, signature, content, digest, received, receipt, reason, asks,
-    second_of)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+    second_of, erased)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 ON CONFLICT (door, party, id_key) DO UPDATE SET id = excluded.id, caller = excluded.caller, media_type = excluded.media_type,
     recipients = excluded.recipients, header = excluded.header, signature = excluded.signature, content = excluded.content,
     digest = excluded.digest, received = excluded.received, receipt = excluded.receipt, reason = excluded.reason,
-    asks = excluded.asks, second_of = excluded.second_of
+    asks = excluded.asks, second_of = excluded.second_of, erased = excluded.erased
 `
 
 type PutArrivalParams struct {
@@ -3683,6 +3974,7 @@ type PutArrivalParams struct {
 	Reason     string
 	Asks       string
 	SecondOf   string
+	Erased     bool
 }
 
 func (q *Queries) PutArrival(ctx context.Context, arg PutArrivalParams) error {
@@ -3703,6 +3995,7 @@ func (q *Queries) PutArrival(ctx context.Context, arg PutArrivalParams) error {
 		arg.Reason,
 		arg.Asks,
 		arg.SecondOf,
+		arg.Erased,
 	)
 	return err
 }
@@ -4191,6 +4484,36 @@ func (q *Queries) PutJudging(ctx context.Context, arg PutJudgingParams) error {
 	return err
 }
 
+const putKept = `-- name: PutKept :exec
+INSERT INTO kept (door, party, id_key, id, until, rule, erased, commit_no) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (door, party, id_key) DO UPDATE SET until = excluded.until, rule = excluded.rule, erased = excluded.erased, commit_no = excluded.commit_no
+`
+
+type PutKeptParams struct {
+	Door     string
+	Party    string
+	IDKey    string
+	ID       string
+	Until    string
+	Rule     string
+	Erased   string
+	CommitNo int64
+}
+
+func (q *Queries) PutKept(ctx context.Context, arg PutKeptParams) error {
+	_, err := q.exec(ctx, q.putKeptStmt, putKept,
+		arg.Door,
+		arg.Party,
+		arg.IDKey,
+		arg.ID,
+		arg.Until,
+		arg.Rule,
+		arg.Erased,
+		arg.CommitNo,
+	)
+	return err
+}
+
 const putMessage = `-- name: PutMessage :exec
 INSERT INTO message (id_key, id, route, kind, conversation, document_id, document_key, created, expected_arrival, late_by,
     header, signature, payload, payload_size, payload_digest, canonical, canonical_digest, mapping, mapping_digest, schema_digest,
@@ -4491,14 +4814,14 @@ func (q *Queries) PutSettlement(ctx context.Context, arg PutSettlementParams) er
 
 const putSubmission = `-- name: PutSubmission :exec
 INSERT INTO submission (office, id_key, id, kind, state, reason, received, digest, batch, batch_key, document_id, mapping, route, part,
-    join_key, waits_for, expires, message_id, version, faults, canonical, second_of, second_key, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
+    join_key, waits_for, expires, message_id, version, faults, canonical, second_of, second_key, erased, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
 ON CONFLICT (office, id_key) DO UPDATE SET id = excluded.id, kind = excluded.kind, state = excluded.state, reason = excluded.reason,
     received = excluded.received, digest = excluded.digest, batch = excluded.batch, batch_key = excluded.batch_key,
     document_id = excluded.document_id, mapping = excluded.mapping, route = excluded.route, part = excluded.part,
     join_key = excluded.join_key, waits_for = excluded.waits_for, expires = excluded.expires, message_id = excluded.message_id, version = excluded.version,
     faults = excluded.faults, canonical = excluded.canonical, second_of = excluded.second_of, second_key = excluded.second_key,
-    commit_no = excluded.commit_no
+    erased = excluded.erased, commit_no = excluded.commit_no
 `
 
 type PutSubmissionParams struct {
@@ -4525,6 +4848,7 @@ type PutSubmissionParams struct {
 	Canonical  []byte
 	SecondOf   string
 	SecondKey  string
+	Erased     bool
 	CommitNo   int64
 }
 
@@ -4553,6 +4877,7 @@ func (q *Queries) PutSubmission(ctx context.Context, arg PutSubmissionParams) er
 		arg.Canonical,
 		arg.SecondOf,
 		arg.SecondKey,
+		arg.Erased,
 		arg.CommitNo,
 	)
 	return err
@@ -4792,7 +5117,7 @@ func (q *Queries) Registered(ctx context.Context, arg RegisteredParams) ([]strin
 }
 
 const repairOf = `-- name: RepairOf :many
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, m.erased, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 WHERE m.repairs = $1 AND m.repairs <> '' ORDER BY d.sequence DESC, d.id_key LIMIT $2
 `
 
@@ -4844,6 +5169,7 @@ func (q *Queries) RepairOf(ctx context.Context, arg RepairOfParams) ([]RepairOfR
 			&i.Message.Version,
 			&i.Message.Replaces,
 			&i.Message.Repairs,
+			&i.Message.Erased,
 			&i.Delivery.IDKey,
 			&i.Delivery.Recipient,
 			&i.Delivery.Chain,
@@ -5316,7 +5642,7 @@ func (q *Queries) Settlement(ctx context.Context, idKey string) (Settlement, err
 }
 
 const sources = `-- name: Sources :many
-SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, f.bytes AS faults
+SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, s.erased, f.bytes AS faults
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults
 WHERE s.message_id = $1 AND s.message_id <> ''
 ORDER BY s.version, s.part, s.id
@@ -5361,6 +5687,7 @@ func (q *Queries) Sources(ctx context.Context, messageID string) ([]SourcesRow, 
 			&i.Submission.Version,
 			&i.Submission.SecondOf,
 			&i.Submission.SecondKey,
+			&i.Submission.Erased,
 			&i.Faults,
 		); err != nil {
 			return nil, err
@@ -5377,7 +5704,7 @@ func (q *Queries) Sources(ctx context.Context, messageID string) ([]SourcesRow, 
 }
 
 const submission = `-- name: Submission :one
-SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, f.bytes AS faults, c.bytes AS canonical
+SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, s.erased, f.bytes AS faults, c.bytes AS canonical
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults LEFT JOIN content AS c ON c.digest = s.canonical
 WHERE s.office = $1 AND s.id_key = $2
 `
@@ -5421,6 +5748,7 @@ func (q *Queries) Submission(ctx context.Context, arg SubmissionParams) (Submiss
 		&i.Submission.Version,
 		&i.Submission.SecondOf,
 		&i.Submission.SecondKey,
+		&i.Submission.Erased,
 		&i.Faults,
 		&i.Canonical,
 	)
@@ -5428,7 +5756,7 @@ func (q *Queries) Submission(ctx context.Context, arg SubmissionParams) (Submiss
 }
 
 const submissionsAfter = `-- name: SubmissionsAfter :many
-SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, f.bytes AS faults
+SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, s.erased, f.bytes AS faults
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults
 WHERE s.office = $1 AND s.second_key = '' AND s.commit_no >= $2 AND s.commit_no <= $3
 ORDER BY s.commit_no, s.id LIMIT $4
@@ -5485,6 +5813,7 @@ func (q *Queries) SubmissionsAfter(ctx context.Context, arg SubmissionsAfterPara
 			&i.Submission.Version,
 			&i.Submission.SecondOf,
 			&i.Submission.SecondKey,
+			&i.Submission.Erased,
 			&i.Faults,
 		); err != nil {
 			return nil, err
@@ -5501,7 +5830,7 @@ func (q *Queries) SubmissionsAfter(ctx context.Context, arg SubmissionsAfterPara
 }
 
 const submissionsBefore = `-- name: SubmissionsBefore :many
-SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, f.bytes AS faults
+SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, s.erased, f.bytes AS faults
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults
 WHERE s.office = $1 AND s.second_key = '' AND s.commit_no >= $2 AND s.commit_no <= $3
     AND (CAST($4 AS TEXT) = '' OR EXISTS (SELECT 1 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
@@ -5569,6 +5898,7 @@ func (q *Queries) SubmissionsBefore(ctx context.Context, arg SubmissionsBeforePa
 			&i.Submission.Version,
 			&i.Submission.SecondOf,
 			&i.Submission.SecondKey,
+			&i.Submission.Erased,
 			&i.Faults,
 		); err != nil {
 			return nil, err
@@ -5585,7 +5915,7 @@ func (q *Queries) SubmissionsBefore(ctx context.Context, arg SubmissionsBeforePa
 }
 
 const submissionsInState = `-- name: SubmissionsInState :many
-SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, f.bytes AS faults
+SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, s.erased, f.bytes AS faults
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults
 WHERE s.office = $1 AND s.second_key = '' AND s.state = $2 AND s.commit_no >= $3 AND s.commit_no <= $4
     AND (CAST($5 AS TEXT) = '' OR EXISTS (SELECT 1 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
@@ -5655,6 +5985,7 @@ func (q *Queries) SubmissionsInState(ctx context.Context, arg SubmissionsInState
 			&i.Submission.Version,
 			&i.Submission.SecondOf,
 			&i.Submission.SecondKey,
+			&i.Submission.Erased,
 			&i.Faults,
 		); err != nil {
 			return nil, err
@@ -5671,7 +6002,7 @@ func (q *Queries) SubmissionsInState(ctx context.Context, arg SubmissionsInState
 }
 
 const submissionsOfBatch = `-- name: SubmissionsOfBatch :many
-SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, f.bytes AS faults
+SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, s.erased, f.bytes AS faults
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults
 WHERE s.office = $1 AND s.second_key = '' AND s.batch_key = $2 AND s.batch_key <> ''
     AND s.commit_no >= $3 AND s.commit_no <= $4
@@ -5745,6 +6076,7 @@ func (q *Queries) SubmissionsOfBatch(ctx context.Context, arg SubmissionsOfBatch
 			&i.Submission.Version,
 			&i.Submission.SecondOf,
 			&i.Submission.SecondKey,
+			&i.Submission.Erased,
 			&i.Faults,
 		); err != nil {
 			return nil, err
@@ -6289,7 +6621,7 @@ func (q *Queries) Waiting(ctx context.Context) ([]WaitingRow, error) {
 }
 
 const waitingFor = `-- name: WaitingFor :many
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, m.erased, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
 WHERE d.recipient = $1 AND d.recipient <> '' AND d.state IN ('queued', 'sent', 'received') AND d.sequence >= $2 AND d.sequence <= $3
 ORDER BY d.sequence, d.id_key LIMIT $4
 `
@@ -6349,6 +6681,7 @@ func (q *Queries) WaitingFor(ctx context.Context, arg WaitingForParams) ([]Waiti
 			&i.Message.Version,
 			&i.Message.Replaces,
 			&i.Message.Repairs,
+			&i.Message.Erased,
 			&i.Delivery.IDKey,
 			&i.Delivery.Recipient,
 			&i.Delivery.Chain,
@@ -6385,7 +6718,7 @@ func (q *Queries) WaitingFor(ctx context.Context, arg WaitingForParams) ([]Waiti
 }
 
 const waitingMessages = `-- name: WaitingMessages :many
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, m.erased, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
 WHERE d.recipient = $1 AND d.state IN ('queued', 'sent', 'received') AND (d.needed, d.id_key) > ($2, $3)
 ORDER BY d.needed, d.id_key LIMIT $4
 `
@@ -6444,6 +6777,7 @@ func (q *Queries) WaitingMessages(ctx context.Context, arg WaitingMessagesParams
 			&i.Message.Version,
 			&i.Message.Replaces,
 			&i.Message.Repairs,
+			&i.Message.Erased,
 			&i.Delivery.IDKey,
 			&i.Delivery.Recipient,
 			&i.Delivery.Chain,
