@@ -151,7 +151,9 @@ func (s *setup) checkListeners(f *findings) {
 		}
 		claim(l.key, host, port, l.address)
 	}
+	f.retention("retention", s.Retention)
 	for i, p := range s.Partners {
+		f.retention(fmt.Sprintf("partners[%d].retention", i), p.Retention)
 		if p.InFlight < 0 || p.InFlight > flow.MaxInFlight {
 			f.refuse(fmt.Sprintf("partners[%d].in_flight", i), gateway.ConfigLimit, strconv.Itoa(p.InFlight), fmt.Sprintf("1 … %d", flow.MaxInFlight))
 		}

@@ -267,6 +267,7 @@ var badConfigurations = []struct {
 		s.edit("administrators:", fmt.Sprintf(`  - {uri: "customs://RU/gateway/2", address: "127.0.0.1:18643", administrations: [RU], roots: ru/ca.pem, crls: ru/crl.pem, pins: [%s]}
 administrators:`, strings.Repeat("ab", 32)))
 	}, []gateway.Code{gateway.ConfigPartnerTwice}},
+	{"documents kept too short", edited("[RU]", "[RU]\n    retention: 23h"), []gateway.Code{gateway.ConfigLimit}},
 	{"attachments of a partner without bounds", edited("[RU]", "[RU]\n    attachments: {kinds: [SCAN, SMELL]}"),
 		[]gateway.Code{gateway.ConfigChoice, gateway.ConfigLimit, gateway.ConfigLimit}},
 	{"attachments of a partner of no kind", edited("[RU]", "[RU]\n    attachments: {each: 65MiB, total: 1MiB, retention: 1m}"),

@@ -42,6 +42,7 @@ type Config struct {
 	Administrators []AdministratorConfig `yaml:"administrators"`
 	Limits         LimitsConfig          `yaml:"limits"`
 	DutyDesk       string                `yaml:"duty_desk"` // whom partners call
+	Retention      time.Duration         `yaml:"retention"` // of documents that no route says it of; 0: flow.DefaultRetention
 }
 
 // Listen are the addresses of the doors.
@@ -94,6 +95,7 @@ type PartnerConfig struct {
 	Address         string                   `yaml:"address"`
 	Administrations []gateway.Administration `yaml:"administrations"`
 	Cap             release.Size             `yaml:"cap"`       // of its messages, where it is more than the gateway takes anyway
+	Retention       time.Duration            `yaml:"retention"` // of what it sends; 0: as of the gateway's own
 	InFlight        int                      `yaml:"in_flight"` // messages that travel to it at once; 0: flow.InFlight
 	// Attachments says which images and scans that its messages name are fetched; without it none.
 	Attachments FetchConfig `yaml:"attachments"`

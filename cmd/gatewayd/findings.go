@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"customs.example/gateway"
 	"customs.example/gateway/document"
@@ -80,6 +81,16 @@ func (f *findings) mode(key, name string, most fs.FileMode) {
 func octal(mode fs.FileMode) string {
 	const digits = "01234567"
 	return string([]byte{'0', digits[mode>>6&7], digits[mode>>3&7], digits[mode&7]})
+}
+
+// leastRetention is how long documents are kept at least: a day, so that a post can look into what went wrong.
+const leastRetention = 24 * time.Hour
+
+// retention looks at how long documents are kept, if it is stated.
+func (f *findings) retention(key string, d time.Duration) {
+	if d != 0 && d < leastRetention {
+		f.refuse(key, gateway.ConfigLimit, d.String(), ">= "+leastRetention.String())
+	}
 }
 
 // sorted returns the faults as they stand in the file.

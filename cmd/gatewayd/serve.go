@@ -109,7 +109,7 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 	collectEarly(s.limits)
 	g = flow.New(flow.Options{
 		Own: s.Administration, Chain: s.chain, Store: db, Keys: s.keys, Trust: s.trust, Tolerances: s.tolerances, Agreements: s.agreements,
-		Links: carrying(links), Fetches: s.fetches(), Sources: s.sources(links), Caps: s.caps(), InFlight: s.inFlight(), AttachmentTerms: s.attachmentTerms(), Budget: room, Disk: diskOf(s.trustBase()),
+		Links: carrying(links), Fetches: s.fetches(), Sources: s.sources(links), Caps: s.caps(), InFlight: s.inFlight(), AttachmentTerms: s.attachmentTerms(), Retention: s.retention(), Budget: room, Disk: diskOf(s.trustBase()),
 		Now: time.Now, NewID: uuid.NewString, Jitter: rand.Float64, Log: log,
 	})
 	monitor := server.NewMonitor(log, time.Now, figures.Handler(log.Library("prometheus")), s.needs(db, keys)...)
@@ -199,6 +199,17 @@ func (s *setup) attachmentTerms() map[gateway.Administration]flow.AttachmentTerm
 		}
 	}
 	return out
+}
+
+// retention is how long documents are kept of which no route says it.
+func (s *setup) retention() flow.Retention {
+	r := flow.Retention{Own: s.Retention, Of: make(map[gateway.Administration]time.Duration)}
+	for _, p := range s.Partners {
+		for _, a := range p.Administrations {
+			r.Of[a] = p.Retention
+		}
+	}
+	return r
 }
 
 // inFlight is how many messages travel at once to the administrations that partners speak for, where the

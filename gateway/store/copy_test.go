@@ -67,7 +67,7 @@ func furnish(place string) error {
 		}
 		se.Confirmed = time.Time{} // what is confirmed settles
 		unit(func(tx *Tx) error {
-			return errors.Join(tx.PutSettlement(se, m.Whole), tx.PutArrival(a), tx.PutSubmission(sub), tx.PutJudgement(j), tx.PutApproval(ap), tx.PutRuling(ru), tx.PutCrossing(mov.ID, cr), tx.Await(sub.Office, sub.ID, []Identifier{id}), tx.PutMessage(m), tx.PutReceipt(ctx, m.ID, rcv), tx.PutReceipt(ctx, m.ID, prs), tx.PutInbound(in),
+			return errors.Join(tx.PutSettlement(se, m.Whole), tx.PutKept(Kept{Door: DoorSubmit, Party: "0603", ID: string(m.ID), Until: now, Rule: "rule"}), tx.PutArrival(a), tx.PutSubmission(sub), tx.PutJudgement(j), tx.PutApproval(ap), tx.PutRuling(ru), tx.PutCrossing(mov.ID, cr), tx.Await(sub.Office, sub.ID, []Identifier{id}), tx.PutMessage(m), tx.PutReceipt(ctx, m.ID, rcv), tx.PutReceipt(ctx, m.ID, prs), tx.PutInbound(in),
 				tx.PutMovement(mov, []Identifier{id, {Kind: "seal"}}), tx.PutListed(mov.ID, []Listed{l}, []gateway.MessageID{m.ID}), tx.PutBalance(b), tx.PutDifference(d), tx.PutSubscription(fetching), tx.PutHandout(h), putNumbers(tx, m.ID), tx.PutAttachment(at), tx.PutChunk(at, 0, []byte(at.Rule)), tx.PutAttachmentUse(use), tx.PutAnnounced(m.Route, m.Kind, m.ID), tx.PutRegistered(in.Sender, in.DocumentID, in.ID), await(tx, in),
 				tx.Supervise(Supervised{Office: "CN/0603", Kind: Opened, Caller: "customs://CN/office/0603/post/1", Reason: "it stands here", Movement: mov.ID, Subject: "R1"}, "movement opened", "0603"))
 		})

@@ -61,7 +61,7 @@ func TestPlans(t *testing.T) {
 					if !slices.Contains(plan[:i], line) {
 						fmt.Fprintf(&out, "    %s\n", line)
 					}
-					if wholeTable.MatchString(line) && !slices.Contains(few, strings.TrimSpace(line)) {
+					if wholeTable.MatchString(line) && !strings.Contains(line, "CONSTANT ROW") && !slices.Contains(few, strings.TrimSpace(line)) {
 						t.Errorf("%s reads a whole table: %s", name, line)
 					}
 				}

@@ -234,8 +234,8 @@ ORDER BY s.commit_no DESC, s.id LIMIT sqlc.arg(most);
 -- name: PutMessage :exec
 INSERT INTO message (id_key, id, route, kind, conversation, document_id, document_key, created, expected_arrival, late_by,
     header, signature, payload, payload_size, payload_digest, canonical, canonical_digest, mapping, mapping_digest, schema_digest,
-    whole, whole_key, part, split, version, replaces, repairs)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)
+    whole, whole_key, part, split, version, replaces, repairs, erased)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)
 ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, route = excluded.route, kind = excluded.kind, conversation = excluded.conversation,
     document_id = excluded.document_id, document_key = excluded.document_key, created = excluded.created,
     expected_arrival = excluded.expected_arrival, late_by = excluded.late_by,
@@ -243,7 +243,7 @@ ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, route = excluded.route, kin
     canonical = excluded.canonical, canonical_digest = excluded.canonical_digest, mapping = excluded.mapping,
     mapping_digest = excluded.mapping_digest, schema_digest = excluded.schema_digest, whole = excluded.whole,
     whole_key = excluded.whole_key, part = excluded.part, split = excluded.split,
-    version = excluded.version, replaces = excluded.replaces, repairs = excluded.repairs;
+    version = excluded.version, replaces = excluded.replaces, repairs = excluded.repairs, erased = excluded.erased;
 
 -- name: PutDelivery :exec
 INSERT INTO delivery (id_key, recipient, chain, sequence, state, reason, attempts, tries, troubles, parked, next_attempt,
@@ -428,15 +428,15 @@ SELECT id_key FROM registered WHERE partner = $1 AND number = $2 ORDER BY id_key
 -- name: PutInbound :exec
 INSERT INTO inbox (sender, id_key, id, kind, document_id, document_key, state, received, expected_arrival, late_by, payload_digest,
     canonical, canonical_digest, mapping, faults, unread, answers, receipt, acknowledged_by, acknowledged_at, movement_id,
-    conversation, batch, replaces, offices, accepted_no, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)
+    conversation, batch, replaces, offices, erased, accepted_no, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)
 ON CONFLICT (sender, id_key) DO UPDATE SET id = excluded.id, kind = excluded.kind, document_id = excluded.document_id,
     document_key = excluded.document_key, state = excluded.state, received = excluded.received,
     expected_arrival = excluded.expected_arrival, late_by = excluded.late_by, payload_digest = excluded.payload_digest,
     canonical = excluded.canonical, canonical_digest = excluded.canonical_digest, mapping = excluded.mapping,
     faults = excluded.faults, unread = excluded.unread, answers = excluded.answers, receipt = excluded.receipt,
     acknowledged_by = excluded.acknowledged_by, acknowledged_at = excluded.acknowledged_at, movement_id = excluded.movement_id,
-    conversation = excluded.conversation, batch = excluded.batch, replaces = excluded.replaces, offices = excluded.offices,
+    conversation = excluded.conversation, batch = excluded.batch, replaces = excluded.replaces, offices = excluded.offices, erased = excluded.erased,
     accepted_no = CASE WHEN inbox.accepted_no > 0 THEN inbox.accepted_no ELSE excluded.accepted_no END, commit_no = excluded.commit_no;
 
 -- name: AcknowledgeInbound :execrows

@@ -36,6 +36,9 @@ func (f *filler) fill(v reflect.Value) {
 		v.SetBool(true)
 	case reflect.Struct:
 		for i := range v.NumField() {
+			if v.Type().Field(i).Name == "Erased" { // what is has no documents
+				continue
+			}
 			f.fill(v.Field(i))
 		}
 	case reflect.Pointer:

@@ -292,7 +292,7 @@ func (t *Tx) PutMessage(m Message) error {
 		Header: m.Header, Signature: m.Signature, Payload: payload, PayloadSize: int64(len(m.Payload)), PayloadDigest: toDigest(m.PayloadDigest),
 		Canonical: canonical, CanonicalDigest: toDigest(m.CanonicalDigest), Mapping: m.Mapping, MappingDigest: toDigest(m.MappingDigest),
 		SchemaDigest: toDigest(m.SchemaDigest), Whole: string(m.Whole), WholeKey: gateway.FoldID(string(m.Whole)), Part: int64(m.Part), Split: m.Split,
-		Version: int64(m.Version), Replaces: string(m.Replaces), Repairs: string(m.Repairs),
+		Version: int64(m.Version), Replaces: string(m.Replaces), Repairs: string(m.Repairs), Erased: m.Erased,
 	}), t.q.PutDelivery(within, rows.PutDeliveryParams{
 		IDKey: key, Recipient: string(m.Recipient), Chain: string(m.Chain), Sequence: int64(m.Sequence), State: string(m.State),
 		Reason: m.Reason, Attempts: int64(m.Attempts), Tries: int64(m.Tries), Troubles: int64(m.Troubles), Parked: m.Parked,
@@ -454,7 +454,7 @@ func (t *Tx) PutInbound(m Inbound) error {
 		Canonical: canonical, CanonicalDigest: toDigest(m.CanonicalDigest), Mapping: m.Mapping, Faults: faults, Unread: unread,
 		Answers: answers, Receipt: receipt, AcknowledgedBy: m.AcknowledgedBy, AcknowledgedAt: formatTime(m.AcknowledgedAt),
 		MovementID: string(m.MovementID), Conversation: m.Conversation, Batch: m.Batch, Replaces: string(m.Replaces),
-		Offices: offices, AcceptedNo: int64(accepted), CommitNo: int64(t.Commit),
+		Offices: offices, Erased: m.Erased, AcceptedNo: int64(accepted), CommitNo: int64(t.Commit),
 	}))
 }
 

@@ -4368,15 +4368,15 @@ func (q *Queries) PutHandout(ctx context.Context, arg PutHandoutParams) error {
 const putInbound = `-- name: PutInbound :exec
 INSERT INTO inbox (sender, id_key, id, kind, document_id, document_key, state, received, expected_arrival, late_by, payload_digest,
     canonical, canonical_digest, mapping, faults, unread, answers, receipt, acknowledged_by, acknowledged_at, movement_id,
-    conversation, batch, replaces, offices, accepted_no, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)
+    conversation, batch, replaces, offices, erased, accepted_no, commit_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)
 ON CONFLICT (sender, id_key) DO UPDATE SET id = excluded.id, kind = excluded.kind, document_id = excluded.document_id,
     document_key = excluded.document_key, state = excluded.state, received = excluded.received,
     expected_arrival = excluded.expected_arrival, late_by = excluded.late_by, payload_digest = excluded.payload_digest,
     canonical = excluded.canonical, canonical_digest = excluded.canonical_digest, mapping = excluded.mapping,
     faults = excluded.faults, unread = excluded.unread, answers = excluded.answers, receipt = excluded.receipt,
     acknowledged_by = excluded.acknowledged_by, acknowledged_at = excluded.acknowledged_at, movement_id = excluded.movement_id,
-    conversation = excluded.conversation, batch = excluded.batch, replaces = excluded.replaces, offices = excluded.offices,
+    conversation = excluded.conversation, batch = excluded.batch, replaces = excluded.replaces, offices = excluded.offices, erased = excluded.erased,
     accepted_no = CASE WHEN inbox.accepted_no > 0 THEN inbox.accepted_no ELSE excluded.accepted_no END, commit_no = excluded.commit_no
 `
 
@@ -4406,6 +4406,7 @@ type PutInboundParams struct {
 	Batch           string
 	Replaces        string
 	Offices         string
+	Erased          bool
 	AcceptedNo      int64
 	CommitNo        int64
 }
@@ -4437,6 +4438,7 @@ func (q *Queries) PutInbound(ctx context.Context, arg PutInboundParams) error {
 		arg.Batch,
 		arg.Replaces,
 		arg.Offices,
+		arg.Erased,
 		arg.AcceptedNo,
 		arg.CommitNo,
 	)
@@ -4517,8 +4519,8 @@ func (q *Queries) PutKept(ctx context.Context, arg PutKeptParams) error {
 const putMessage = `-- name: PutMessage :exec
 INSERT INTO message (id_key, id, route, kind, conversation, document_id, document_key, created, expected_arrival, late_by,
     header, signature, payload, payload_size, payload_digest, canonical, canonical_digest, mapping, mapping_digest, schema_digest,
-    whole, whole_key, part, split, version, replaces, repairs)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)
+    whole, whole_key, part, split, version, replaces, repairs, erased)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)
 ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, route = excluded.route, kind = excluded.kind, conversation = excluded.conversation,
     document_id = excluded.document_id, document_key = excluded.document_key, created = excluded.created,
     expected_arrival = excluded.expected_arrival, late_by = excluded.late_by,
@@ -4526,7 +4528,7 @@ ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, route = excluded.route, kin
     canonical = excluded.canonical, canonical_digest = excluded.canonical_digest, mapping = excluded.mapping,
     mapping_digest = excluded.mapping_digest, schema_digest = excluded.schema_digest, whole = excluded.whole,
     whole_key = excluded.whole_key, part = excluded.part, split = excluded.split,
-    version = excluded.version, replaces = excluded.replaces, repairs = excluded.repairs
+    version = excluded.version, replaces = excluded.replaces, repairs = excluded.repairs, erased = excluded.erased
 `
 
 type PutMessageParams struct {
@@ -4557,6 +4559,7 @@ type PutMessageParams struct {
 	Version         int64
 	Replaces        string
 	Repairs         string
+	Erased          bool
 }
 
 func (q *Queries) PutMessage(ctx context.Context, arg PutMessageParams) error {
@@ -4588,6 +4591,7 @@ func (q *Queries) PutMessage(ctx context.Context, arg PutMessageParams) error {
 		arg.Version,
 		arg.Replaces,
 		arg.Repairs,
+		arg.Erased,
 	)
 	return err
 }

@@ -35,7 +35,7 @@ CREATE INDEX difference_statement ON difference (statement) WHERE statement IS N
 
 -- What is here is looked at at once.
 INSERT INTO kept (door, party, id_key, id, until, rule, erased, commit_no)
-    SELECT door, party, id_key, id, received, '', '', 0 FROM arrival WHERE content IS NOT NULL
+    SELECT door, party, id_key, id, received, '', '', 0 FROM arrival
     UNION ALL SELECT 'out', d.recipient, m.id_key, m.id, m.created, '', '', 0 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key;
 
 -- +goose Down
