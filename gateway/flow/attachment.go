@@ -659,38 +659,22 @@ func (g *Gateway) statusOf(u store.AttachmentUse, a store.Attachment) Attachment
 	return s
 }
 
-// eraseAtOnce is how many attachments are looked at to be erased.
-const eraseAtOnce = 100
-
 // EraseAttachments erases the bytes that are kept no longer, and takes away what no submission has named in time.
 // Each is a unit of work of its own.
 func (g *Gateway) EraseAttachments(ctx context.Context) error {
-	var failed error
-	erased := 0
-	defer func() {
-		if erased > 0 {
-			g.Log.Tell(event.Event{Name: event.AttachmentsErased, Count: erased})
+	erased, err := eraseOver(ctx, func() ([]store.Attachment, error) {
+		return g.Store.Read().AttachmentsOver(ctx, g.Now(), eraseAtOnce)
+	}, func(a store.Attachment) (bool, error) {
+		_, err := g.Store.Do(ctx, func(tx *store.Tx) error { return g.eraseOne(ctx, tx, a) })
+		if errors.Is(err, errNothingNew) {
+			return false, nil
 		}
-	}()
-	for {
-		over, err := g.Store.Read().AttachmentsOver(ctx, g.Now(), eraseAtOnce)
-		if err != nil || len(over) == 0 {
-			return err
-		}
-		for _, o := range over {
-			_, err := g.Store.Do(ctx, func(tx *store.Tx) error { return g.eraseOne(ctx, tx, o) })
-			switch {
-			case errors.Is(err, errNothingNew):
-			case err != nil:
-				failed = errors.Join(failed, err)
-			default:
-				erased++
-			}
-		}
-		if failed != nil || len(over) < eraseAtOnce {
-			return failed
-		}
+		return err == nil, err
+	})
+	if erased > 0 {
+		g.Log.Tell(event.Event{Name: event.AttachmentsErased, Count: erased})
 	}
+	return err
 }
 
 func (g *Gateway) eraseOne(ctx context.Context, tx *store.Tx, o store.Attachment) error {

@@ -443,12 +443,12 @@ func (e linkError) Unwrap() error { return e.error }
 
 func (b *balancer) returnOne(ctx context.Context, d store.Difference) error {
 	g := b.g
+	m, err := g.Store.Read().Message(ctx, d.ID)
+	if err != nil || m.Erased { // then nobody has it any more: what differs stays open, for people
+		return err
+	}
 	if g.Pulls(b.with) {
 		return g.handOutAgain(ctx, d)
-	}
-	m, err := g.Store.Read().Message(ctx, d.ID)
-	if err != nil {
-		return err
 	}
 	sealed, err := seal.Restore(g.Trust, m.Header, m.Signature, m.Payload)
 	if err != nil {

@@ -32,9 +32,16 @@ func (r Retention) of(partner gateway.Administration) time.Duration {
 	return cmp.Or(r.Of[partner], r.own())
 }
 
-// putArrival stores what arrived, and how long it is kept at least.
+// putArrival stores what arrived, and when it is looked at whether it is kept longer.
 func (g *Gateway) putArrival(tx *store.Tx, a store.Arrival) error {
 	kept := g.keptOf(a)
+	if a.Door == store.DoorSubmit { // what it becomes is known later: the shortest of all rules says when it is looked at
+		for _, rt := range g.Chain.Routes.All() {
+			if until := a.Received.Add(rt.Retention); rt.From == g.Own && until.Before(kept.Until) {
+				kept.Until = until
+			}
+		}
+	}
 	return errors.Join(tx.PutArrival(a), tx.PutKept(kept))
 }
 
@@ -71,90 +78,109 @@ func (g *Gateway) keptMessage(k store.Kept, m store.Message) store.Kept {
 // LookAgain is how long after an instant it is looked again at what is over and not decided yet.
 const LookAgain = 24 * time.Hour
 
-// keptUntil says until when something is kept now that it is over, by what has become of it: with a whole all that
-// it was made of, as long as one of its messages.
+// notDecided is the rule that keeps what has no end yet.
+const notDecided = "not decided yet"
+
+// keptUntil says until when something is kept now that it is over, by what has become of it, with the digest of what
+// it is about.
 func (g *Gateway) keptUntil(ctx context.Context, tx *store.Tx, k store.Kept) (store.Kept, gateway.Digest, error) {
-	open := func() store.Kept {
-		k.Until = tx.Now().Add(LookAgain)
-		return k
-	}
-	k.Until = time.Time{}
+	of := store.Kept{Door: k.Door, Party: k.Party, ID: k.ID}
 	if k.Door == store.DoorOut {
 		m, err := tx.Message(ctx, gateway.MessageID(k.ID))
 		if err != nil {
 			return k, gateway.Digest{}, err
 		}
-		k, undecided, err := g.keptWhole(ctx, tx, g.keptMessage(k, m), m.Whole)
-		if undecided {
-			k = open()
-		}
-		return k, m.PayloadDigest, err
+		until, err := g.keptWhole(ctx, tx, of, m.Whole)
+		return until, m.PayloadDigest, err
 	}
 	a, err := tx.Arrival(ctx, k.Door, k.Party, k.ID)
 	if err != nil {
 		return k, gateway.Digest{}, err
 	}
-	if !a.Judged {
-		return open(), a.Digest, nil
-	}
-	k = g.keptOf(a)
-	if k.Door != store.DoorSubmit {
-		return k, a.Digest, nil
-	}
-	s, err := tx.Submission(ctx, k.Party, k.ID)
-	switch {
-	case errors.Is(err, store.ErrNotFound): // another took its id
-		return k, a.Digest, nil
-	case err != nil:
-		return k, a.Digest, err
-	case !s.State.Final():
-		return open(), a.Digest, nil
-	case s.MessageID == "":
-		return k, a.Digest, nil
-	}
-	k, undecided, err := g.keptWhole(ctx, tx, store.Kept{Door: k.Door, Party: k.Party, ID: k.ID}, s.MessageID)
-	if undecided {
-		k = open()
-	}
-	return k, a.Digest, err
+	until, err := g.keptArrival(ctx, tx, of, a)
+	return until, a.Digest, err
 }
 
-// keptWhole keeps something as long as any message of a whole; while one has no end it is undecided.
-func (g *Gateway) keptWhole(ctx context.Context, tx *store.Tx, k store.Kept, whole gateway.MessageID) (_ store.Kept, undecided bool, err error) {
+// keptWhole keeps something as long as any message of a whole.
+func (g *Gateway) keptWhole(ctx context.Context, tx *store.Tx, k store.Kept, whole gateway.MessageID) (store.Kept, error) {
 	messages, err := tx.Messages(ctx, whole)
 	for _, m := range messages {
-		undecided = undecided || !m.State.Final()
-		k = g.keptMessage(k, m)
+		if k = g.keptMessage(k, m); !m.State.Final() {
+			k = keptFor(k, tx.Now(), LookAgain, notDecided)
+		}
 	}
-	return k, undecided, err
+	return k, store.IgnoreNotFound(err)
 }
 
-// EraseDocuments erases the documents that are kept no longer. Each record's are erased by themselves: an error
-// with one stops no other.
-func (g *Gateway) EraseDocuments(ctx context.Context) error {
-	erased := 0
-	defer func() {
-		if erased > 0 {
-			g.Log.Tell(event.Event{Name: event.DocumentsErased, Count: erased})
+// keptArrival keeps what arrived as long as the wholes that it is part of, to both its addressees; what is part of
+// none, as long as the configuration says.
+func (g *Gateway) keptArrival(ctx context.Context, tx *store.Tx, k store.Kept, a store.Arrival) (store.Kept, error) {
+	decided := a.Judged
+	switch a.Door {
+	case store.DoorPeer:
+		in, err := tx.Inbound(ctx, gateway.Administration(a.Party), gateway.MessageID(a.ID))
+		if store.IgnoreNotFound(err) != nil {
+			return k, err
 		}
-	}()
+		decided = decided && (err != nil || in.State.Final())
+	case store.DoorSubmit:
+		both, err := addressees(ctx, tx, a.Party, a.ID)
+		if store.IgnoreNotFound(err) != nil { // of what was corrected another has the id
+			return k, err
+		}
+		for _, s := range both {
+			decided = decided && s.State.Final()
+			if s.MessageID == "" {
+				continue
+			}
+			if k, err = g.keptWhole(ctx, tx, k, s.MessageID); err != nil {
+				return k, err
+			}
+		}
+	}
+	if k.Until.IsZero() {
+		k = g.keptOf(a)
+	}
+	if !decided {
+		k = keptFor(k, tx.Now(), LookAgain, notDecided)
+	}
+	return k, nil
+}
+
+// EraseDocuments erases the documents that are kept no longer.
+func (g *Gateway) EraseDocuments(ctx context.Context) error {
+	erased, err := eraseOver(ctx, func() ([]store.Kept, error) {
+		return g.Store.Read().KeptOver(ctx, g.Now(), eraseAtOnce)
+	}, func(k store.Kept) (bool, error) { return g.eraseDocuments(ctx, k) })
+	if erased > 0 {
+		g.Log.Tell(event.Event{Name: event.DocumentsErased, Count: erased})
+	}
+	return err
+}
+
+// eraseAtOnce is how much is looked at to be erased before it is looked for more.
+const eraseAtOnce = 100
+
+// eraseOver erases what is over, eraseAtOnce at a time, and returns how many it erased. Each is erased by itself: an
+// error with one stops no other that was found with it.
+func eraseOver[T any](ctx context.Context, find func() ([]T, error), erase func(T) (bool, error)) (erased int, err error) {
 	for {
-		over, err := g.Store.Read().KeptOver(ctx, g.Now(), eraseAtOnce)
+		over, err := find()
 		if err != nil || len(over) == 0 {
-			return err
+			return erased, err
 		}
 		var failed error
-		for _, k := range over {
-			gone, err := g.eraseDocuments(ctx, k)
+		for _, o := range over {
+			gone, err := erase(o)
 			if gone {
 				erased++
 			}
 			if failed = errors.Join(failed, err); ctx.Err() != nil {
-				return failed
+				return erased, failed
 			}
 		}
 		if failed != nil || len(over) < eraseAtOnce {
-			return failed
+			return erased, failed
 		}
 	}
 }

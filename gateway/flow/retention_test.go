@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"customs.example/gateway"
+	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/flow"
 	"customs.example/gateway/store"
 )
@@ -70,6 +71,10 @@ func TestDocumentsAreErasedByRule(t *testing.T) {
 	if s := w.submit("M1", "mt2401.xml"); s.State != gateway.Joined || s.MessageID != id {
 		t.Errorf("what comes again is %s, %v", s.State, s.Faults)
 	}
+	again, _, err := w.cn.SubmitAndTell(t.Context(), post, flow.Submission{ID: "M1", MediaType: flow.XML, Content: w.content("mt2401.xml")})
+	if err != nil || again.State != gateway.Joined {
+		t.Errorf("what comes again is answered with %s, %v", again.State, err)
+	}
 	of := func(err error) gateway.Code {
 		var all gateway.Faults
 		if !errors.As(err, &all) || len(all) != 1 {
@@ -123,6 +128,74 @@ func TestWhatIsNotDecidedIsKept(t *testing.T) {
 	var refused gateway.Faults
 	if !errors.As(err, &refused) || refused[0].Code != gateway.DocumentErased {
 		t.Errorf("sent again: %v", err)
+	}
+}
+
+// TestWhatIsParkedIsKept: what no table could read is there when the table is, and what it was sent by too.
+func TestWhatIsParkedIsKept(t *testing.T) {
+	w := newWorld(t)
+	known := w.ru.Chain
+	w.cn.Chain = next(t, "2026-01-01", true)
+	id := w.notice()
+	w.deliver()
+	w.clock.add(flow.DefaultRetention + time.Hour)
+	w.erase()
+	parked, err := w.ru.Store.Read().Inbound(t.Context(), "CN", id)
+	if a := w.arrival(w.ru, store.DoorPeer, "CN", string(id)); err != nil || parked.State != gateway.Parked || parked.Erased || a.Content == nil {
+		t.Fatalf("%s, erased %v, %v", parked.State, parked.Erased, err)
+	}
+	w.ru.Chain = w.cn.Chain
+	if got := w.decode(string(id)); len(got) != 1 || got[0].State != gateway.Accepted {
+		t.Fatalf("%+v", got)
+	}
+	w.ru.Chain = known
+	w.clock.add(flow.LookAgain)
+	w.erase()
+	if a := w.arrival(w.ru, store.DoorPeer, "CN", string(id)); !a.Erased {
+		t.Error("it is kept still, and decided")
+	}
+}
+
+// TestAShorterRouteIsKeptTo: what a route keeps for less than the configuration goes when the route says.
+func TestAShorterRouteIsKeptTo(t *testing.T) {
+	w := newWorld(t)
+	w.cn.Retention.Own = 400 * 24 * time.Hour
+	id := w.notice()
+	w.deliver()
+	rt, _ := w.cn.Chain.Routes.Route(w.message(id).Route)
+	w.clock.add(rt.Retention + time.Minute)
+	w.erase()
+	for _, part := range []string{"M1", "V1"} {
+		if a := w.arrival(w.cn, store.DoorSubmit, post.Office, part); !a.Erased {
+			t.Errorf("%s is kept", part)
+		}
+	}
+}
+
+// TestWhatTwoAddresseesHaveIsKeptForBoth: while it is under way to one it is not erased for the other's rule.
+func TestWhatTwoAddresseesHaveIsKeptForBoth(t *testing.T) {
+	o := newOnward(t)
+	p := trip{n: 1, tractor: "新A12345", trailer: "新A9876挂", departs: o.clock.Now()}
+	o.submits("M", o.manifest(p, customsv1.FunctionCode_ORIGINAL), store.Asks{})
+	o.submits("V", o.report(p, "RUOVB"), store.Asks{})
+	o.send(toKazakhstan)
+	toRU := o.sentTo("V", "RU").ID
+	o.lapse(toRU, gateway.NeverHandedOver)
+	o.clock.add(200 * 24 * time.Hour)
+	if _, err := o.cn.Redrive(t.Context(), anna, toRU, 0); err != nil {
+		t.Fatal(err)
+	}
+	o.erase()
+	if a := o.arrival(o.cn, store.DoorSubmit, khorgos.Office, "M"); a.Erased {
+		t.Error("what is under way to Russia went with what Kazakhstan has accepted")
+	}
+	o.stand("V", "KZ joined accepted, RU joined queued")
+	o.send(toRussia)
+	o.stand("V", "KZ joined accepted, RU joined accepted")
+	o.clock.add(flow.LookAgain)
+	o.erase()
+	if a := o.arrival(o.cn, store.DoorSubmit, khorgos.Office, "M"); !a.Erased {
+		t.Error("it is kept still, and both have it")
 	}
 }
 

@@ -41,6 +41,9 @@ func (g *Gateway) SubmitAndTell(ctx context.Context, c Caller, s Submission) (st
 		return j.Submission, j.translation.Losses(), nil
 	}
 	losses, err := g.Losses(ctx, c, j.Submission)
+	if errors.As(err, new(gateway.Faults)) { // it cannot be made again, and its answer stands
+		return j.Submission, Losses{}, nil
+	}
 	return j.Submission, losses, err
 }
 
