@@ -46,6 +46,7 @@ type awkwardLines struct {
 	dir     string
 	behind  map[string]string // addresses of the gateways, by their administrations
 	seed    uint64
+	direct  bool // the gateways call each other without them
 	lines   []*line.Line
 	address map[string]string // of the lines before them
 	told    line.Told
@@ -120,8 +121,11 @@ func (a *awkwardLines) open() error {
 	return nil
 }
 
-// newKeys opens lines with keys that were made anew.
+// newKeys opens lines with keys that were made anew, unless there are none.
 func (a *awkwardLines) newKeys(ts *testscript.TestScript) {
+	if a.direct {
+		return
+	}
 	ts.Check(a.open())
 	for own, address := range a.address {
 		ts.Setenv(own+"_LINE", address)
@@ -133,7 +137,9 @@ func direct(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) > 0 {
 		ts.Fatalf("usage: direct")
 	}
-	for own, address := range ts.Value(awkwardKey{}).(*awkwardLines).behind {
+	a := ts.Value(awkwardKey{}).(*awkwardLines)
+	a.direct = true
+	for own, address := range a.behind {
 		ts.Setenv(own+"_LINE", address)
 	}
 	ts.Check(ts.Value(directKey{}).(func() error)())
