@@ -25,6 +25,7 @@ const (
 	PartsExpired        Name = "held parts expired"
 	MessageQueued       Name = "message queued"
 	DeliveryFailed      Name = "delivery failed"
+	MessageHandedOver   Name = "message handed over"
 	ReceiptVerified     Name = "receipt verified"
 	ReceiptRefused      Name = "receipt refused"
 	MessageExpired      Name = "message expired"
@@ -153,6 +154,7 @@ var Kinds = []Kind{
 	{SubmissionWithdrawn, slog.LevelInfo, "Its office took a submission back that was held, or whose message was not handed over.", []string{"door", "party", "id", "caller"}},
 	{PartsExpired, slog.LevelWarn, "What held submissions waited for did not come in time: other parts, a departure, an answer, an approval or a ruling.", []string{"count"}},
 	{MessageQueued, slog.LevelInfo, "A message to a partner is signed and on disk.", []string{"message", "route", "kind", "partner", "part", "state"}},
+	{MessageHandedOver, slog.LevelInfo, "A message is handed over over a link that hears later; if its receipt has not come by an instant, the same is handed over again.", []string{"message", "route", "partner", "state", "attempt", "ends"}},
 	{DeliveryFailed, slog.LevelWarn, "An attempt brought no receipt.", []string{"message", "route", "partner", "state", "attempt", "outcome", "cause"}},
 	{ReceiptVerified, slog.LevelInfo, "A partner's signed receipt is verified, and says what it does with the message.", []string{"message", "route", "partner", "verdict", "state", "codes", "attempt", "took", "skew"}},
 	{ReceiptRefused, slog.LevelError, "What came as a receipt does not verify.", []string{"message", "route", "partner", "state", "attempt", "codes", "cause"}},
@@ -177,7 +179,7 @@ var Kinds = []Kind{
 	{MessageDecoded, slog.LevelInfo, "An operator had a parked message judged again.", []string{"door", "party", "id", "caller", "kind", "state", "codes", "movement"}},
 	{MessageAcknowledged, slog.LevelInfo, "The administration's own system has taken a message.", []string{"door", "party", "id", "caller", "subscription"}},
 	{MessagesHandedOut, slog.LevelInfo, "A system of the administration, or a partner's gateway, has fetched messages by a subscription.", []string{"subscription", "caller", "count"}},
-	{MessageUnsigned, slog.LevelInfo, "A partner has acknowledged without a signature a message that it has fetched, as its record allows.", []string{"message", "route", "partner", "state", "attempt", "caller", "subscription"}},
+	{MessageUnsigned, slog.LevelInfo, "A partner has acknowledged without a signature a message that it has fetched or was handed, as its record allows.", []string{"message", "route", "partner", "state", "attempt", "caller", "subscription"}},
 	{FetchRefused, slog.LevelError, "What was fetched from a partner is no message that can be taken; it is not acknowledged.", []string{"partner", "id", "codes", "cause"}},
 	{FetchFailed, slog.LevelError, "A partner hands out nothing, or takes no receipt for what was fetched; it is tried again.", []string{"partner", "cause"}},
 	{FetchResumed, slog.LevelInfo, "Fetching from a partner goes on after failures, which are counted.", []string{"partner", "count"}},

@@ -194,7 +194,10 @@ func TestAKeyThatIsNotKnownYetParksNothing(t *testing.T) {
 // stub is a link that answers as it is told.
 type stub func(ctx context.Context, m seal.Sealed) (peer.Receipt, error)
 
-func (s stub) Deliver(ctx context.Context, m seal.Sealed) (peer.Receipt, error) { return s(ctx, m) }
+func (s stub) Deliver(ctx context.Context, m seal.Sealed) (peer.Answer, error) {
+	receipt, err := s(ctx, m)
+	return peer.Answer{Receipt: receipt}, err
+}
 
 func (s stub) Attachment(ctx context.Context, id gateway.MessageID, digest gateway.Digest, offset int64) iter.Seq2[[]byte, error] {
 	return nothingAttached{}.Attachment(ctx, id, digest, offset)
@@ -302,7 +305,7 @@ func TestParallelAMessageThatHangsHoldsUpNoOther(t *testing.T) {
 			<-ctx.Done()
 			return peer.Receipt{}, ctx.Err()
 		default:
-			return to.Deliver(ctx, m)
+			return to.carry(ctx, m)
 		}
 	})
 	ids := w.copies(w.cn, id, 3*flow.InFlight, func(int, *store.Message) {})

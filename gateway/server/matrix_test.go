@@ -498,8 +498,8 @@ var partners = map[object]string{own: "RU", foreign: "KZ", unknown: "XX"}
 // deaf is a link to a partner that does not answer.
 type deaf struct{}
 
-func (deaf) Deliver(context.Context, seal.Sealed) (peer.Receipt, error) {
-	return peer.Receipt{}, &peer.NotSentError{Cause: errors.New("nobody there")}
+func (deaf) Deliver(context.Context, seal.Sealed) (peer.Answer, error) {
+	return peer.Answer{}, &peer.NotSentError{Cause: errors.New("nobody there")}
 }
 
 func (deaf) Attachment(context.Context, gateway.MessageID, gateway.Digest, int64) iter.Seq2[[]byte, error] {
