@@ -126,6 +126,8 @@ const (
 	RouteDestinations     Code = "ROUTE_DESTINATIONS"
 	RouteDestination      Code = "ROUTE_DESTINATION"
 	IDReuse               Code = "ID_REUSE"
+	DuplicateSame         Code = "DUPLICATE_SAME"
+	DuplicatePending      Code = "DUPLICATE_PENDING"
 	IDMissing             Code = "ID_MISSING"
 	IDOfSeveral           Code = "ID_OF_SEVERAL"
 	MessageOfSeveral      Code = "MESSAGE_OF_SEVERAL"

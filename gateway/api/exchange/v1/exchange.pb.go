@@ -3429,7 +3429,10 @@ type Submission struct {
 	To string `protobuf:"bytes,64,opt,name=to,proto3" json:"to,omitempty"`
 	// What it is to its second addressee, absent where it has none: its own state, messages and
 	// answers. What was decided on it was decided for both, and stands with the first alone.
-	Second        *Submission `protobuf:"bytes,65,opt,name=second,proto3" json:"second,omitempty"`
+	Second *Submission `protobuf:"bytes,65,opt,name=second,proto3" json:"second,omitempty"`
+	// Of Submit alone: DUPLICATE_SAME, if the same came before under this id. Nothing was done again, and the rest is
+	// what it came to then, as it stands now.
+	Duplicate     *Fault `protobuf:"bytes,66,opt,name=duplicate,proto3" json:"duplicate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3642,6 +3645,13 @@ func (x *Submission) GetTo() string {
 func (x *Submission) GetSecond() *Submission {
 	if x != nil {
 		return x.Second
+	}
+	return nil
+}
+
+func (x *Submission) GetDuplicate() *Fault {
+	if x != nil {
+		return x.Duplicate
 	}
 	return nil
 }
@@ -6857,8 +6867,12 @@ func (x *DeliverRequest) GetPayload() []byte {
 }
 
 type DeliverResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Receipt       *SignedStatement       `protobuf:"bytes,1,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Receipt *SignedStatement       `protobuf:"bytes,1,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	// That the same came before under this id: DUPLICATE_SAME, and the receipt is the one that was given then; or
+	// DUPLICATE_PENDING, and the receipt says that the bytes are stored: expected is the instant from which on to ask
+	// again. By plain HTTPS the code is in Customs-Duplicate, and the instant in Retry-After. Not signed.
+	Duplicate     *Fault `protobuf:"bytes,2,opt,name=duplicate,proto3" json:"duplicate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6896,6 +6910,13 @@ func (*DeliverResponse) Descriptor() ([]byte, []int) {
 func (x *DeliverResponse) GetReceipt() *SignedStatement {
 	if x != nil {
 		return x.Receipt
+	}
+	return nil
+}
+
+func (x *DeliverResponse) GetDuplicate() *Fault {
+	if x != nil {
+		return x.Duplicate
 	}
 	return nil
 }
@@ -14030,7 +14051,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x04note\x18\v \x01(\tR\x04note\x12\x12\n" +
 	"\x04part\x18\f \x01(\x05R\x04part\x12\x1d\n" +
 	"\n" +
-	"source_row\x18\r \x01(\tR\tsourceRow\"\xf1\a\n" +
+	"source_row\x18\r \x01(\tR\tsourceRow\"\xa3\b\n" +
 	"\n" +
 	"Submission\x12#\n" +
 	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x16\n" +
@@ -14061,7 +14082,8 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x04duty\x18> \x01(\x0e2\x11.exchange.v1.DutyR\x04duty\x12-\n" +
 	"\afilings\x18? \x03(\v2\x13.exchange.v1.FilingR\afilings\x12\x0e\n" +
 	"\x02to\x18@ \x01(\tR\x02to\x12/\n" +
-	"\x06second\x18A \x01(\v2\x17.exchange.v1.SubmissionR\x06second\"\xb3\x01\n" +
+	"\x06second\x18A \x01(\v2\x17.exchange.v1.SubmissionR\x06second\x120\n" +
+	"\tduplicate\x18B \x01(\v2\x12.exchange.v1.FaultR\tduplicate\"\xb3\x01\n" +
 	"\x06Ruling\x12\x18\n" +
 	"\averdict\x18\x01 \x01(\tR\averdict\x12\x1f\n" +
 	"\vtext_digest\x18\x02 \x01(\tR\n" +
@@ -14343,9 +14365,10 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x0eDeliverRequest\x12\x16\n" +
 	"\x06header\x18\x01 \x01(\fR\x06header\x12\x1c\n" +
 	"\tsignature\x18\x02 \x01(\fR\tsignature\x12\x18\n" +
-	"\apayload\x18\x03 \x01(\fR\apayload\"I\n" +
+	"\apayload\x18\x03 \x01(\fR\apayload\"{\n" +
 	"\x0fDeliverResponse\x126\n" +
-	"\areceipt\x18\x01 \x01(\v2\x1c.exchange.v1.SignedStatementR\areceipt\"H\n" +
+	"\areceipt\x18\x01 \x01(\v2\x1c.exchange.v1.SignedStatementR\areceipt\x120\n" +
+	"\tduplicate\x18\x02 \x01(\v2\x12.exchange.v1.FaultR\tduplicate\"H\n" +
 	"\x12PeerBalanceRequest\x122\n" +
 	"\x05query\x18\x01 \x01(\v2\x1c.exchange.v1.SignedStatementR\x05query\"M\n" +
 	"\x13PeerBalanceResponse\x126\n" +
@@ -15366,314 +15389,316 @@ var file_exchange_v1_exchange_proto_depIdxs = []int32{
 	1,   // 40: exchange.v1.Submission.duty:type_name -> exchange.v1.Duty
 	126, // 41: exchange.v1.Submission.filings:type_name -> exchange.v1.Filing
 	45,  // 42: exchange.v1.Submission.second:type_name -> exchange.v1.Submission
-	181, // 43: exchange.v1.Ruling.at:type_name -> google.protobuf.Timestamp
-	181, // 44: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
-	181, // 45: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
-	54,  // 46: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
-	181, // 47: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
-	181, // 48: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
-	181, // 49: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
-	53,  // 50: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
-	51,  // 51: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
-	50,  // 52: exchange.v1.MessageStatus.changes:type_name -> exchange.v1.Change
-	129, // 53: exchange.v1.MessageStatus.arrival:type_name -> exchange.v1.ToldArrival
-	112, // 54: exchange.v1.MessageStatus.attachments:type_name -> exchange.v1.NamedAttachment
-	181, // 55: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
-	52,  // 56: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
-	54,  // 57: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
-	179, // 58: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
-	64,  // 59: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
-	3,   // 60: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
-	64,  // 61: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
-	61,  // 62: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
-	49,  // 63: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	181, // 64: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
-	181, // 65: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
-	64,  // 66: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
-	61,  // 67: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
-	49,  // 68: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	181, // 69: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
-	181, // 70: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
-	54,  // 71: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
-	50,  // 72: exchange.v1.InboxMessage.changes:type_name -> exchange.v1.Change
-	181, // 73: exchange.v1.InboxMessage.acknowledged_at:type_name -> google.protobuf.Timestamp
-	65,  // 74: exchange.v1.InboxMessage.acknowledgements:type_name -> exchange.v1.Acknowledgement
-	112, // 75: exchange.v1.InboxMessage.attachments:type_name -> exchange.v1.NamedAttachment
-	181, // 76: exchange.v1.Acknowledgement.at:type_name -> google.protobuf.Timestamp
-	181, // 77: exchange.v1.CreateSubscriptionRequest.since:type_name -> google.protobuf.Timestamp
-	181, // 78: exchange.v1.CreateSubscriptionRequest.until:type_name -> google.protobuf.Timestamp
-	71,  // 79: exchange.v1.ListSubscriptionsResponse.subscriptions:type_name -> exchange.v1.Subscription
-	181, // 80: exchange.v1.Subscription.since:type_name -> google.protobuf.Timestamp
-	181, // 81: exchange.v1.Subscription.until:type_name -> google.protobuf.Timestamp
-	181, // 82: exchange.v1.Subscription.created:type_name -> google.protobuf.Timestamp
-	181, // 83: exchange.v1.Subscription.fetched:type_name -> google.protobuf.Timestamp
-	181, // 84: exchange.v1.Subscription.ended:type_name -> google.protobuf.Timestamp
-	72,  // 85: exchange.v1.Subscription.handouts:type_name -> exchange.v1.Handout
-	181, // 86: exchange.v1.Handout.until:type_name -> google.protobuf.Timestamp
-	181, // 87: exchange.v1.FetchResponse.until:type_name -> google.protobuf.Timestamp
-	75,  // 88: exchange.v1.FetchResponse.messages:type_name -> exchange.v1.FetchedMessage
-	64,  // 89: exchange.v1.FetchedMessage.message:type_name -> exchange.v1.InboxMessage
-	76,  // 90: exchange.v1.FetchedMessage.sealed:type_name -> exchange.v1.SealedMessage
-	76,  // 91: exchange.v1.ContentPart.sealed:type_name -> exchange.v1.SealedMessage
-	53,  // 92: exchange.v1.AcknowledgeFetchedRequest.receipts:type_name -> exchange.v1.SignedStatement
-	75,  // 93: exchange.v1.AcknowledgeFetchedResponse.messages:type_name -> exchange.v1.FetchedMessage
-	181, // 94: exchange.v1.RenewLeaseResponse.until:type_name -> google.protobuf.Timestamp
-	53,  // 95: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
-	53,  // 96: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
-	53,  // 97: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
-	92,  // 98: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
-	181, // 99: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
-	181, // 100: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
-	54,  // 101: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
-	181, // 102: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
-	181, // 103: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
-	95,  // 104: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
-	181, // 105: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
-	54,  // 106: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
-	110, // 107: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
-	4,   // 108: exchange.v1.ListMovementsRequest.worklist:type_name -> exchange.v1.Worklist
-	181, // 109: exchange.v1.ListMovementsRequest.expected_from:type_name -> google.protobuf.Timestamp
-	181, // 110: exchange.v1.ListMovementsRequest.expected_until:type_name -> google.protobuf.Timestamp
-	110, // 111: exchange.v1.ListMovementsResponse.movements:type_name -> exchange.v1.Movement
-	103, // 112: exchange.v1.TimelineResponse.steps:type_name -> exchange.v1.Step
-	181, // 113: exchange.v1.Step.at:type_name -> google.protobuf.Timestamp
-	54,  // 114: exchange.v1.Step.faults:type_name -> exchange.v1.Fault
-	106, // 115: exchange.v1.AnnouncedResponse.documents:type_name -> exchange.v1.AnnouncedDocument
-	107, // 116: exchange.v1.AnnouncedDocument.values:type_name -> exchange.v1.AnnouncedValue
-	181, // 117: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
-	181, // 118: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
-	134, // 119: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
-	135, // 120: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
-	137, // 121: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
-	133, // 122: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
-	132, // 123: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
-	181, // 124: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
-	181, // 125: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
-	54,  // 126: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
-	130, // 127: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
-	4,   // 128: exchange.v1.Movement.worklist:type_name -> exchange.v1.Worklist
-	181, // 129: exchange.v1.Movement.since:type_name -> google.protobuf.Timestamp
-	128, // 130: exchange.v1.Movement.told:type_name -> exchange.v1.Telling
-	126, // 131: exchange.v1.Movement.filings:type_name -> exchange.v1.Filing
-	111, // 132: exchange.v1.Movement.controls:type_name -> exchange.v1.Control
-	122, // 133: exchange.v1.Movement.transits:type_name -> exchange.v1.MovementTransit
-	125, // 134: exchange.v1.Movement.paper:type_name -> exchange.v1.PaperHandling
-	181, // 135: exchange.v1.Control.at:type_name -> google.protobuf.Timestamp
-	121, // 136: exchange.v1.Control.recognition:type_name -> exchange.v1.Recognition
-	112, // 137: exchange.v1.Control.attachments:type_name -> exchange.v1.NamedAttachment
-	54,  // 138: exchange.v1.NamedAttachment.fault:type_name -> exchange.v1.Fault
-	181, // 139: exchange.v1.NamedAttachment.erased:type_name -> google.protobuf.Timestamp
-	181, // 140: exchange.v1.NamedAttachment.handed_over:type_name -> google.protobuf.Timestamp
-	181, // 141: exchange.v1.Upload.until:type_name -> google.protobuf.Timestamp
-	112, // 142: exchange.v1.ListAttachmentsResponse.attachments:type_name -> exchange.v1.NamedAttachment
-	123, // 143: exchange.v1.MovementTransit.terminations:type_name -> exchange.v1.TransitTermination
-	137, // 144: exchange.v1.MovementTransit.discrepancies:type_name -> exchange.v1.Discrepancy
-	181, // 145: exchange.v1.TransitTermination.at:type_name -> google.protobuf.Timestamp
-	181, // 146: exchange.v1.PaperHandling.at:type_name -> google.protobuf.Timestamp
-	181, // 147: exchange.v1.Filing.received:type_name -> google.protobuf.Timestamp
-	127, // 148: exchange.v1.Filing.comparison:type_name -> exchange.v1.FilingComparison
-	137, // 149: exchange.v1.FilingComparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	136, // 150: exchange.v1.FilingComparison.not_compared:type_name -> exchange.v1.NotCompared
-	181, // 151: exchange.v1.FilingComparison.at:type_name -> google.protobuf.Timestamp
-	181, // 152: exchange.v1.Telling.at:type_name -> google.protobuf.Timestamp
-	181, // 153: exchange.v1.ToldArrival.at:type_name -> google.protobuf.Timestamp
-	137, // 154: exchange.v1.ToldArrival.discrepancies:type_name -> exchange.v1.Discrepancy
-	131, // 155: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
-	131, // 156: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
-	181, // 157: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
-	50,  // 158: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
-	181, // 159: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
-	181, // 160: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
-	137, // 161: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	137, // 162: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
-	137, // 163: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
-	136, // 164: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
-	181, // 165: exchange.v1.Comparison.arrived:type_name -> google.protobuf.Timestamp
-	181, // 166: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
-	144, // 167: exchange.v1.ListPartnersResponse.partners:type_name -> exchange.v1.Partner
-	146, // 168: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
-	181, // 169: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
-	146, // 170: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
-	145, // 171: exchange.v1.Partner.delivering:type_name -> exchange.v1.Delivering
-	181, // 172: exchange.v1.Delivering.until:type_name -> google.protobuf.Timestamp
-	181, // 173: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
-	149, // 174: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
-	145, // 175: exchange.v1.ListQueuesResponse.delivering:type_name -> exchange.v1.Delivering
-	181, // 176: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
-	152, // 177: exchange.v1.ListWaitsResponse.waits:type_name -> exchange.v1.Wait
-	54,  // 178: exchange.v1.Wait.reasons:type_name -> exchange.v1.Fault
-	181, // 179: exchange.v1.Wait.created:type_name -> google.protobuf.Timestamp
-	181, // 180: exchange.v1.Wait.expected_arrival:type_name -> google.protobuf.Timestamp
-	181, // 181: exchange.v1.Wait.next_attempt:type_name -> google.protobuf.Timestamp
-	181, // 182: exchange.v1.Wait.valid_until:type_name -> google.protobuf.Timestamp
-	54,  // 183: exchange.v1.TryResponse.faults:type_name -> exchange.v1.Fault
-	157, // 184: exchange.v1.ListDeadLettersResponse.letters:type_name -> exchange.v1.DeadLetter
-	181, // 185: exchange.v1.DeadLetter.created:type_name -> google.protobuf.Timestamp
-	181, // 186: exchange.v1.DeadLetter.expected_arrival:type_name -> google.protobuf.Timestamp
-	181, // 187: exchange.v1.DeadLetter.valid_until:type_name -> google.protobuf.Timestamp
-	158, // 188: exchange.v1.DeadLetter.settlement:type_name -> exchange.v1.Settlement
-	181, // 189: exchange.v1.Settlement.proposed:type_name -> google.protobuf.Timestamp
-	181, // 190: exchange.v1.Settlement.confirmed:type_name -> google.protobuf.Timestamp
-	54,  // 191: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
-	5,   // 192: exchange.v1.Loss.reason:type_name -> exchange.v1.LossReason
-	166, // 193: exchange.v1.Loss.places:type_name -> exchange.v1.LostValue
-	180, // 194: exchange.v1.LostValue.namespaces:type_name -> exchange.v1.LostValue.NamespacesEntry
-	169, // 195: exchange.v1.ElsewhereResponse.glimpses:type_name -> exchange.v1.Glimpse
-	181, // 196: exchange.v1.Glimpse.expected_arrival:type_name -> google.protobuf.Timestamp
-	181, // 197: exchange.v1.OverridesResponse.from:type_name -> google.protobuf.Timestamp
-	181, // 198: exchange.v1.OverridesResponse.until:type_name -> google.protobuf.Timestamp
-	173, // 199: exchange.v1.OverridesResponse.overrides:type_name -> exchange.v1.Override
-	181, // 200: exchange.v1.Override.at:type_name -> google.protobuf.Timestamp
-	176, // 201: exchange.v1.CoverageResponse.pairs:type_name -> exchange.v1.Coverage
-	182, // 202: exchange.v1.right:extendee -> google.protobuf.MethodOptions
-	0,   // 203: exchange.v1.right:type_name -> exchange.v1.Right
-	6,   // 204: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
-	8,   // 205: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
-	10,  // 206: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
-	11,  // 207: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
-	7,   // 208: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
-	13,  // 209: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
-	14,  // 210: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
-	16,  // 211: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
-	18,  // 212: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
-	22,  // 213: exchange.v1.SubmissionService.Print:input_type -> exchange.v1.PrintRequest
-	31,  // 214: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
-	12,  // 215: exchange.v1.SubmissionService.Rule:input_type -> exchange.v1.RuleRequest
-	55,  // 216: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
-	57,  // 217: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
-	19,  // 218: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	16,  // 219: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
-	58,  // 220: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
-	59,  // 221: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
-	62,  // 222: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
-	66,  // 223: exchange.v1.SubscriptionService.Create:input_type -> exchange.v1.CreateSubscriptionRequest
-	67,  // 224: exchange.v1.SubscriptionService.Get:input_type -> exchange.v1.GetSubscriptionRequest
-	68,  // 225: exchange.v1.SubscriptionService.List:input_type -> exchange.v1.ListSubscriptionsRequest
-	70,  // 226: exchange.v1.SubscriptionService.End:input_type -> exchange.v1.EndSubscriptionRequest
-	73,  // 227: exchange.v1.SubscriptionService.Fetch:input_type -> exchange.v1.FetchRequest
-	79,  // 228: exchange.v1.SubscriptionService.Acknowledge:input_type -> exchange.v1.AcknowledgeFetchedRequest
-	81,  // 229: exchange.v1.SubscriptionService.Renew:input_type -> exchange.v1.RenewLeaseRequest
-	83,  // 230: exchange.v1.SubscriptionService.Release:input_type -> exchange.v1.ReleaseLeaseRequest
-	73,  // 231: exchange.v1.SubscriptionService.Follow:input_type -> exchange.v1.FetchRequest
-	77,  // 232: exchange.v1.SubscriptionService.Content:input_type -> exchange.v1.FetchedContentRequest
-	113, // 233: exchange.v1.AttachmentService.Put:input_type -> exchange.v1.PutAttachmentRequest
-	114, // 234: exchange.v1.AttachmentService.Get:input_type -> exchange.v1.GetUploadRequest
-	116, // 235: exchange.v1.AttachmentService.List:input_type -> exchange.v1.ListAttachmentsRequest
-	118, // 236: exchange.v1.AttachmentService.Read:input_type -> exchange.v1.ReadAttachmentRequest
-	34,  // 237: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
-	19,  // 238: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	37,  // 239: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
-	39,  // 240: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
-	41,  // 241: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
-	85,  // 242: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
-	87,  // 243: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
-	119, // 244: exchange.v1.PeerService.Attachment:input_type -> exchange.v1.PeerAttachmentRequest
-	138, // 245: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
-	140, // 246: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
-	142, // 247: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
-	147, // 248: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
-	163, // 249: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
-	89,  // 250: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
-	91,  // 251: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
-	93,  // 252: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
-	96,  // 253: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
-	99,  // 254: exchange.v1.MovementService.List:input_type -> exchange.v1.ListMovementsRequest
-	98,  // 255: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
-	101, // 256: exchange.v1.MovementService.Timeline:input_type -> exchange.v1.TimelineRequest
-	104, // 257: exchange.v1.MovementService.Announced:input_type -> exchange.v1.AnnouncedRequest
-	108, // 258: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
-	109, // 259: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
-	124, // 260: exchange.v1.MovementService.HandleOnPaper:input_type -> exchange.v1.HandleOnPaperRequest
-	167, // 261: exchange.v1.MovementService.Elsewhere:input_type -> exchange.v1.ElsewhereRequest
-	170, // 262: exchange.v1.MovementService.Open:input_type -> exchange.v1.OpenMovementRequest
-	171, // 263: exchange.v1.MovementService.Overrides:input_type -> exchange.v1.OverridesRequest
-	24,  // 264: exchange.v1.NumberService.HandOver:input_type -> exchange.v1.HandOverNumbersRequest
-	26,  // 265: exchange.v1.NumberService.List:input_type -> exchange.v1.ListNumberBlocksRequest
-	28,  // 266: exchange.v1.NumberService.Uses:input_type -> exchange.v1.ListNumberUsesRequest
-	174, // 267: exchange.v1.ReportService.Coverage:input_type -> exchange.v1.CoverageRequest
-	150, // 268: exchange.v1.OutboxService.Waits:input_type -> exchange.v1.ListWaitsRequest
-	153, // 269: exchange.v1.OutboxService.Try:input_type -> exchange.v1.TryRequest
-	155, // 270: exchange.v1.OutboxService.DeadLetters:input_type -> exchange.v1.ListDeadLettersRequest
-	159, // 271: exchange.v1.OutboxService.Redrive:input_type -> exchange.v1.RedriveRequest
-	160, // 272: exchange.v1.OutboxService.Repair:input_type -> exchange.v1.RepairRequest
-	161, // 273: exchange.v1.OutboxService.Settle:input_type -> exchange.v1.SettleRequest
-	162, // 274: exchange.v1.OutboxService.ConfirmSettlement:input_type -> exchange.v1.ConfirmSettlementRequest
-	45,  // 275: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
-	9,   // 276: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
-	45,  // 277: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
-	45,  // 278: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
-	45,  // 279: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
-	45,  // 280: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
-	15,  // 281: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
-	17,  // 282: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
-	20,  // 283: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
-	23,  // 284: exchange.v1.SubmissionService.Print:output_type -> exchange.v1.PrintedPage
-	32,  // 285: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
-	45,  // 286: exchange.v1.SubmissionService.Rule:output_type -> exchange.v1.Submission
-	56,  // 287: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
-	64,  // 288: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
-	20,  // 289: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
-	64,  // 290: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
-	64,  // 291: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
-	60,  // 292: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
-	63,  // 293: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
-	71,  // 294: exchange.v1.SubscriptionService.Create:output_type -> exchange.v1.Subscription
-	71,  // 295: exchange.v1.SubscriptionService.Get:output_type -> exchange.v1.Subscription
-	69,  // 296: exchange.v1.SubscriptionService.List:output_type -> exchange.v1.ListSubscriptionsResponse
-	71,  // 297: exchange.v1.SubscriptionService.End:output_type -> exchange.v1.Subscription
-	74,  // 298: exchange.v1.SubscriptionService.Fetch:output_type -> exchange.v1.FetchResponse
-	80,  // 299: exchange.v1.SubscriptionService.Acknowledge:output_type -> exchange.v1.AcknowledgeFetchedResponse
-	82,  // 300: exchange.v1.SubscriptionService.Renew:output_type -> exchange.v1.RenewLeaseResponse
-	84,  // 301: exchange.v1.SubscriptionService.Release:output_type -> exchange.v1.ReleaseLeaseResponse
-	74,  // 302: exchange.v1.SubscriptionService.Follow:output_type -> exchange.v1.FetchResponse
-	78,  // 303: exchange.v1.SubscriptionService.Content:output_type -> exchange.v1.ContentPart
-	115, // 304: exchange.v1.AttachmentService.Put:output_type -> exchange.v1.Upload
-	115, // 305: exchange.v1.AttachmentService.Get:output_type -> exchange.v1.Upload
-	117, // 306: exchange.v1.AttachmentService.List:output_type -> exchange.v1.ListAttachmentsResponse
-	120, // 307: exchange.v1.AttachmentService.Read:output_type -> exchange.v1.AttachmentPart
-	35,  // 308: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
-	20,  // 309: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
-	38,  // 310: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
-	40,  // 311: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
-	42,  // 312: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
-	86,  // 313: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
-	88,  // 314: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
-	120, // 315: exchange.v1.PeerService.Attachment:output_type -> exchange.v1.AttachmentPart
-	139, // 316: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
-	141, // 317: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
-	143, // 318: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
-	148, // 319: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
-	164, // 320: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
-	90,  // 321: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
-	92,  // 322: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
-	94,  // 323: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
-	97,  // 324: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
-	100, // 325: exchange.v1.MovementService.List:output_type -> exchange.v1.ListMovementsResponse
-	110, // 326: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
-	102, // 327: exchange.v1.MovementService.Timeline:output_type -> exchange.v1.TimelineResponse
-	105, // 328: exchange.v1.MovementService.Announced:output_type -> exchange.v1.AnnouncedResponse
-	110, // 329: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
-	110, // 330: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
-	110, // 331: exchange.v1.MovementService.HandleOnPaper:output_type -> exchange.v1.Movement
-	168, // 332: exchange.v1.MovementService.Elsewhere:output_type -> exchange.v1.ElsewhereResponse
-	110, // 333: exchange.v1.MovementService.Open:output_type -> exchange.v1.Movement
-	172, // 334: exchange.v1.MovementService.Overrides:output_type -> exchange.v1.OverridesResponse
-	25,  // 335: exchange.v1.NumberService.HandOver:output_type -> exchange.v1.NumberBlock
-	27,  // 336: exchange.v1.NumberService.List:output_type -> exchange.v1.ListNumberBlocksResponse
-	29,  // 337: exchange.v1.NumberService.Uses:output_type -> exchange.v1.ListNumberUsesResponse
-	175, // 338: exchange.v1.ReportService.Coverage:output_type -> exchange.v1.CoverageResponse
-	151, // 339: exchange.v1.OutboxService.Waits:output_type -> exchange.v1.ListWaitsResponse
-	154, // 340: exchange.v1.OutboxService.Try:output_type -> exchange.v1.TryResponse
-	156, // 341: exchange.v1.OutboxService.DeadLetters:output_type -> exchange.v1.ListDeadLettersResponse
-	157, // 342: exchange.v1.OutboxService.Redrive:output_type -> exchange.v1.DeadLetter
-	157, // 343: exchange.v1.OutboxService.Repair:output_type -> exchange.v1.DeadLetter
-	157, // 344: exchange.v1.OutboxService.Settle:output_type -> exchange.v1.DeadLetter
-	157, // 345: exchange.v1.OutboxService.ConfirmSettlement:output_type -> exchange.v1.DeadLetter
-	275, // [275:346] is the sub-list for method output_type
-	204, // [204:275] is the sub-list for method input_type
-	203, // [203:204] is the sub-list for extension type_name
-	202, // [202:203] is the sub-list for extension extendee
-	0,   // [0:202] is the sub-list for field type_name
+	54,  // 43: exchange.v1.Submission.duplicate:type_name -> exchange.v1.Fault
+	181, // 44: exchange.v1.Ruling.at:type_name -> google.protobuf.Timestamp
+	181, // 45: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
+	181, // 46: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
+	54,  // 47: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
+	181, // 48: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
+	181, // 49: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
+	181, // 50: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
+	53,  // 51: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
+	51,  // 52: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
+	50,  // 53: exchange.v1.MessageStatus.changes:type_name -> exchange.v1.Change
+	129, // 54: exchange.v1.MessageStatus.arrival:type_name -> exchange.v1.ToldArrival
+	112, // 55: exchange.v1.MessageStatus.attachments:type_name -> exchange.v1.NamedAttachment
+	181, // 56: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
+	52,  // 57: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
+	54,  // 58: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
+	179, // 59: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
+	64,  // 60: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
+	3,   // 61: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
+	64,  // 62: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
+	61,  // 63: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
+	49,  // 64: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	181, // 65: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
+	181, // 66: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
+	64,  // 67: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
+	61,  // 68: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
+	49,  // 69: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	181, // 70: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
+	181, // 71: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
+	54,  // 72: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
+	50,  // 73: exchange.v1.InboxMessage.changes:type_name -> exchange.v1.Change
+	181, // 74: exchange.v1.InboxMessage.acknowledged_at:type_name -> google.protobuf.Timestamp
+	65,  // 75: exchange.v1.InboxMessage.acknowledgements:type_name -> exchange.v1.Acknowledgement
+	112, // 76: exchange.v1.InboxMessage.attachments:type_name -> exchange.v1.NamedAttachment
+	181, // 77: exchange.v1.Acknowledgement.at:type_name -> google.protobuf.Timestamp
+	181, // 78: exchange.v1.CreateSubscriptionRequest.since:type_name -> google.protobuf.Timestamp
+	181, // 79: exchange.v1.CreateSubscriptionRequest.until:type_name -> google.protobuf.Timestamp
+	71,  // 80: exchange.v1.ListSubscriptionsResponse.subscriptions:type_name -> exchange.v1.Subscription
+	181, // 81: exchange.v1.Subscription.since:type_name -> google.protobuf.Timestamp
+	181, // 82: exchange.v1.Subscription.until:type_name -> google.protobuf.Timestamp
+	181, // 83: exchange.v1.Subscription.created:type_name -> google.protobuf.Timestamp
+	181, // 84: exchange.v1.Subscription.fetched:type_name -> google.protobuf.Timestamp
+	181, // 85: exchange.v1.Subscription.ended:type_name -> google.protobuf.Timestamp
+	72,  // 86: exchange.v1.Subscription.handouts:type_name -> exchange.v1.Handout
+	181, // 87: exchange.v1.Handout.until:type_name -> google.protobuf.Timestamp
+	181, // 88: exchange.v1.FetchResponse.until:type_name -> google.protobuf.Timestamp
+	75,  // 89: exchange.v1.FetchResponse.messages:type_name -> exchange.v1.FetchedMessage
+	64,  // 90: exchange.v1.FetchedMessage.message:type_name -> exchange.v1.InboxMessage
+	76,  // 91: exchange.v1.FetchedMessage.sealed:type_name -> exchange.v1.SealedMessage
+	76,  // 92: exchange.v1.ContentPart.sealed:type_name -> exchange.v1.SealedMessage
+	53,  // 93: exchange.v1.AcknowledgeFetchedRequest.receipts:type_name -> exchange.v1.SignedStatement
+	75,  // 94: exchange.v1.AcknowledgeFetchedResponse.messages:type_name -> exchange.v1.FetchedMessage
+	181, // 95: exchange.v1.RenewLeaseResponse.until:type_name -> google.protobuf.Timestamp
+	53,  // 96: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
+	54,  // 97: exchange.v1.DeliverResponse.duplicate:type_name -> exchange.v1.Fault
+	53,  // 98: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
+	53,  // 99: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
+	92,  // 100: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
+	181, // 101: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
+	181, // 102: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
+	54,  // 103: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
+	181, // 104: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
+	181, // 105: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
+	95,  // 106: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
+	181, // 107: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
+	54,  // 108: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
+	110, // 109: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
+	4,   // 110: exchange.v1.ListMovementsRequest.worklist:type_name -> exchange.v1.Worklist
+	181, // 111: exchange.v1.ListMovementsRequest.expected_from:type_name -> google.protobuf.Timestamp
+	181, // 112: exchange.v1.ListMovementsRequest.expected_until:type_name -> google.protobuf.Timestamp
+	110, // 113: exchange.v1.ListMovementsResponse.movements:type_name -> exchange.v1.Movement
+	103, // 114: exchange.v1.TimelineResponse.steps:type_name -> exchange.v1.Step
+	181, // 115: exchange.v1.Step.at:type_name -> google.protobuf.Timestamp
+	54,  // 116: exchange.v1.Step.faults:type_name -> exchange.v1.Fault
+	106, // 117: exchange.v1.AnnouncedResponse.documents:type_name -> exchange.v1.AnnouncedDocument
+	107, // 118: exchange.v1.AnnouncedDocument.values:type_name -> exchange.v1.AnnouncedValue
+	181, // 119: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
+	181, // 120: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
+	134, // 121: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
+	135, // 122: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
+	137, // 123: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
+	133, // 124: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
+	132, // 125: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
+	181, // 126: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
+	181, // 127: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
+	54,  // 128: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
+	130, // 129: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
+	4,   // 130: exchange.v1.Movement.worklist:type_name -> exchange.v1.Worklist
+	181, // 131: exchange.v1.Movement.since:type_name -> google.protobuf.Timestamp
+	128, // 132: exchange.v1.Movement.told:type_name -> exchange.v1.Telling
+	126, // 133: exchange.v1.Movement.filings:type_name -> exchange.v1.Filing
+	111, // 134: exchange.v1.Movement.controls:type_name -> exchange.v1.Control
+	122, // 135: exchange.v1.Movement.transits:type_name -> exchange.v1.MovementTransit
+	125, // 136: exchange.v1.Movement.paper:type_name -> exchange.v1.PaperHandling
+	181, // 137: exchange.v1.Control.at:type_name -> google.protobuf.Timestamp
+	121, // 138: exchange.v1.Control.recognition:type_name -> exchange.v1.Recognition
+	112, // 139: exchange.v1.Control.attachments:type_name -> exchange.v1.NamedAttachment
+	54,  // 140: exchange.v1.NamedAttachment.fault:type_name -> exchange.v1.Fault
+	181, // 141: exchange.v1.NamedAttachment.erased:type_name -> google.protobuf.Timestamp
+	181, // 142: exchange.v1.NamedAttachment.handed_over:type_name -> google.protobuf.Timestamp
+	181, // 143: exchange.v1.Upload.until:type_name -> google.protobuf.Timestamp
+	112, // 144: exchange.v1.ListAttachmentsResponse.attachments:type_name -> exchange.v1.NamedAttachment
+	123, // 145: exchange.v1.MovementTransit.terminations:type_name -> exchange.v1.TransitTermination
+	137, // 146: exchange.v1.MovementTransit.discrepancies:type_name -> exchange.v1.Discrepancy
+	181, // 147: exchange.v1.TransitTermination.at:type_name -> google.protobuf.Timestamp
+	181, // 148: exchange.v1.PaperHandling.at:type_name -> google.protobuf.Timestamp
+	181, // 149: exchange.v1.Filing.received:type_name -> google.protobuf.Timestamp
+	127, // 150: exchange.v1.Filing.comparison:type_name -> exchange.v1.FilingComparison
+	137, // 151: exchange.v1.FilingComparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	136, // 152: exchange.v1.FilingComparison.not_compared:type_name -> exchange.v1.NotCompared
+	181, // 153: exchange.v1.FilingComparison.at:type_name -> google.protobuf.Timestamp
+	181, // 154: exchange.v1.Telling.at:type_name -> google.protobuf.Timestamp
+	181, // 155: exchange.v1.ToldArrival.at:type_name -> google.protobuf.Timestamp
+	137, // 156: exchange.v1.ToldArrival.discrepancies:type_name -> exchange.v1.Discrepancy
+	131, // 157: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
+	131, // 158: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
+	181, // 159: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
+	50,  // 160: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
+	181, // 161: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
+	181, // 162: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	137, // 163: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	137, // 164: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
+	137, // 165: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
+	136, // 166: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
+	181, // 167: exchange.v1.Comparison.arrived:type_name -> google.protobuf.Timestamp
+	181, // 168: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
+	144, // 169: exchange.v1.ListPartnersResponse.partners:type_name -> exchange.v1.Partner
+	146, // 170: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
+	181, // 171: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
+	146, // 172: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
+	145, // 173: exchange.v1.Partner.delivering:type_name -> exchange.v1.Delivering
+	181, // 174: exchange.v1.Delivering.until:type_name -> google.protobuf.Timestamp
+	181, // 175: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
+	149, // 176: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
+	145, // 177: exchange.v1.ListQueuesResponse.delivering:type_name -> exchange.v1.Delivering
+	181, // 178: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
+	152, // 179: exchange.v1.ListWaitsResponse.waits:type_name -> exchange.v1.Wait
+	54,  // 180: exchange.v1.Wait.reasons:type_name -> exchange.v1.Fault
+	181, // 181: exchange.v1.Wait.created:type_name -> google.protobuf.Timestamp
+	181, // 182: exchange.v1.Wait.expected_arrival:type_name -> google.protobuf.Timestamp
+	181, // 183: exchange.v1.Wait.next_attempt:type_name -> google.protobuf.Timestamp
+	181, // 184: exchange.v1.Wait.valid_until:type_name -> google.protobuf.Timestamp
+	54,  // 185: exchange.v1.TryResponse.faults:type_name -> exchange.v1.Fault
+	157, // 186: exchange.v1.ListDeadLettersResponse.letters:type_name -> exchange.v1.DeadLetter
+	181, // 187: exchange.v1.DeadLetter.created:type_name -> google.protobuf.Timestamp
+	181, // 188: exchange.v1.DeadLetter.expected_arrival:type_name -> google.protobuf.Timestamp
+	181, // 189: exchange.v1.DeadLetter.valid_until:type_name -> google.protobuf.Timestamp
+	158, // 190: exchange.v1.DeadLetter.settlement:type_name -> exchange.v1.Settlement
+	181, // 191: exchange.v1.Settlement.proposed:type_name -> google.protobuf.Timestamp
+	181, // 192: exchange.v1.Settlement.confirmed:type_name -> google.protobuf.Timestamp
+	54,  // 193: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
+	5,   // 194: exchange.v1.Loss.reason:type_name -> exchange.v1.LossReason
+	166, // 195: exchange.v1.Loss.places:type_name -> exchange.v1.LostValue
+	180, // 196: exchange.v1.LostValue.namespaces:type_name -> exchange.v1.LostValue.NamespacesEntry
+	169, // 197: exchange.v1.ElsewhereResponse.glimpses:type_name -> exchange.v1.Glimpse
+	181, // 198: exchange.v1.Glimpse.expected_arrival:type_name -> google.protobuf.Timestamp
+	181, // 199: exchange.v1.OverridesResponse.from:type_name -> google.protobuf.Timestamp
+	181, // 200: exchange.v1.OverridesResponse.until:type_name -> google.protobuf.Timestamp
+	173, // 201: exchange.v1.OverridesResponse.overrides:type_name -> exchange.v1.Override
+	181, // 202: exchange.v1.Override.at:type_name -> google.protobuf.Timestamp
+	176, // 203: exchange.v1.CoverageResponse.pairs:type_name -> exchange.v1.Coverage
+	182, // 204: exchange.v1.right:extendee -> google.protobuf.MethodOptions
+	0,   // 205: exchange.v1.right:type_name -> exchange.v1.Right
+	6,   // 206: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
+	8,   // 207: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
+	10,  // 208: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
+	11,  // 209: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
+	7,   // 210: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
+	13,  // 211: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
+	14,  // 212: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
+	16,  // 213: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
+	18,  // 214: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
+	22,  // 215: exchange.v1.SubmissionService.Print:input_type -> exchange.v1.PrintRequest
+	31,  // 216: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
+	12,  // 217: exchange.v1.SubmissionService.Rule:input_type -> exchange.v1.RuleRequest
+	55,  // 218: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
+	57,  // 219: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
+	19,  // 220: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	16,  // 221: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
+	58,  // 222: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
+	59,  // 223: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
+	62,  // 224: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
+	66,  // 225: exchange.v1.SubscriptionService.Create:input_type -> exchange.v1.CreateSubscriptionRequest
+	67,  // 226: exchange.v1.SubscriptionService.Get:input_type -> exchange.v1.GetSubscriptionRequest
+	68,  // 227: exchange.v1.SubscriptionService.List:input_type -> exchange.v1.ListSubscriptionsRequest
+	70,  // 228: exchange.v1.SubscriptionService.End:input_type -> exchange.v1.EndSubscriptionRequest
+	73,  // 229: exchange.v1.SubscriptionService.Fetch:input_type -> exchange.v1.FetchRequest
+	79,  // 230: exchange.v1.SubscriptionService.Acknowledge:input_type -> exchange.v1.AcknowledgeFetchedRequest
+	81,  // 231: exchange.v1.SubscriptionService.Renew:input_type -> exchange.v1.RenewLeaseRequest
+	83,  // 232: exchange.v1.SubscriptionService.Release:input_type -> exchange.v1.ReleaseLeaseRequest
+	73,  // 233: exchange.v1.SubscriptionService.Follow:input_type -> exchange.v1.FetchRequest
+	77,  // 234: exchange.v1.SubscriptionService.Content:input_type -> exchange.v1.FetchedContentRequest
+	113, // 235: exchange.v1.AttachmentService.Put:input_type -> exchange.v1.PutAttachmentRequest
+	114, // 236: exchange.v1.AttachmentService.Get:input_type -> exchange.v1.GetUploadRequest
+	116, // 237: exchange.v1.AttachmentService.List:input_type -> exchange.v1.ListAttachmentsRequest
+	118, // 238: exchange.v1.AttachmentService.Read:input_type -> exchange.v1.ReadAttachmentRequest
+	34,  // 239: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
+	19,  // 240: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	37,  // 241: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
+	39,  // 242: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
+	41,  // 243: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
+	85,  // 244: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
+	87,  // 245: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
+	119, // 246: exchange.v1.PeerService.Attachment:input_type -> exchange.v1.PeerAttachmentRequest
+	138, // 247: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
+	140, // 248: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
+	142, // 249: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
+	147, // 250: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
+	163, // 251: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
+	89,  // 252: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
+	91,  // 253: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
+	93,  // 254: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
+	96,  // 255: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
+	99,  // 256: exchange.v1.MovementService.List:input_type -> exchange.v1.ListMovementsRequest
+	98,  // 257: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
+	101, // 258: exchange.v1.MovementService.Timeline:input_type -> exchange.v1.TimelineRequest
+	104, // 259: exchange.v1.MovementService.Announced:input_type -> exchange.v1.AnnouncedRequest
+	108, // 260: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
+	109, // 261: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
+	124, // 262: exchange.v1.MovementService.HandleOnPaper:input_type -> exchange.v1.HandleOnPaperRequest
+	167, // 263: exchange.v1.MovementService.Elsewhere:input_type -> exchange.v1.ElsewhereRequest
+	170, // 264: exchange.v1.MovementService.Open:input_type -> exchange.v1.OpenMovementRequest
+	171, // 265: exchange.v1.MovementService.Overrides:input_type -> exchange.v1.OverridesRequest
+	24,  // 266: exchange.v1.NumberService.HandOver:input_type -> exchange.v1.HandOverNumbersRequest
+	26,  // 267: exchange.v1.NumberService.List:input_type -> exchange.v1.ListNumberBlocksRequest
+	28,  // 268: exchange.v1.NumberService.Uses:input_type -> exchange.v1.ListNumberUsesRequest
+	174, // 269: exchange.v1.ReportService.Coverage:input_type -> exchange.v1.CoverageRequest
+	150, // 270: exchange.v1.OutboxService.Waits:input_type -> exchange.v1.ListWaitsRequest
+	153, // 271: exchange.v1.OutboxService.Try:input_type -> exchange.v1.TryRequest
+	155, // 272: exchange.v1.OutboxService.DeadLetters:input_type -> exchange.v1.ListDeadLettersRequest
+	159, // 273: exchange.v1.OutboxService.Redrive:input_type -> exchange.v1.RedriveRequest
+	160, // 274: exchange.v1.OutboxService.Repair:input_type -> exchange.v1.RepairRequest
+	161, // 275: exchange.v1.OutboxService.Settle:input_type -> exchange.v1.SettleRequest
+	162, // 276: exchange.v1.OutboxService.ConfirmSettlement:input_type -> exchange.v1.ConfirmSettlementRequest
+	45,  // 277: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
+	9,   // 278: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
+	45,  // 279: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
+	45,  // 280: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
+	45,  // 281: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
+	45,  // 282: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
+	15,  // 283: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
+	17,  // 284: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
+	20,  // 285: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
+	23,  // 286: exchange.v1.SubmissionService.Print:output_type -> exchange.v1.PrintedPage
+	32,  // 287: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
+	45,  // 288: exchange.v1.SubmissionService.Rule:output_type -> exchange.v1.Submission
+	56,  // 289: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
+	64,  // 290: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
+	20,  // 291: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
+	64,  // 292: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
+	64,  // 293: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
+	60,  // 294: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
+	63,  // 295: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
+	71,  // 296: exchange.v1.SubscriptionService.Create:output_type -> exchange.v1.Subscription
+	71,  // 297: exchange.v1.SubscriptionService.Get:output_type -> exchange.v1.Subscription
+	69,  // 298: exchange.v1.SubscriptionService.List:output_type -> exchange.v1.ListSubscriptionsResponse
+	71,  // 299: exchange.v1.SubscriptionService.End:output_type -> exchange.v1.Subscription
+	74,  // 300: exchange.v1.SubscriptionService.Fetch:output_type -> exchange.v1.FetchResponse
+	80,  // 301: exchange.v1.SubscriptionService.Acknowledge:output_type -> exchange.v1.AcknowledgeFetchedResponse
+	82,  // 302: exchange.v1.SubscriptionService.Renew:output_type -> exchange.v1.RenewLeaseResponse
+	84,  // 303: exchange.v1.SubscriptionService.Release:output_type -> exchange.v1.ReleaseLeaseResponse
+	74,  // 304: exchange.v1.SubscriptionService.Follow:output_type -> exchange.v1.FetchResponse
+	78,  // 305: exchange.v1.SubscriptionService.Content:output_type -> exchange.v1.ContentPart
+	115, // 306: exchange.v1.AttachmentService.Put:output_type -> exchange.v1.Upload
+	115, // 307: exchange.v1.AttachmentService.Get:output_type -> exchange.v1.Upload
+	117, // 308: exchange.v1.AttachmentService.List:output_type -> exchange.v1.ListAttachmentsResponse
+	120, // 309: exchange.v1.AttachmentService.Read:output_type -> exchange.v1.AttachmentPart
+	35,  // 310: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
+	20,  // 311: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
+	38,  // 312: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
+	40,  // 313: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
+	42,  // 314: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
+	86,  // 315: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
+	88,  // 316: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
+	120, // 317: exchange.v1.PeerService.Attachment:output_type -> exchange.v1.AttachmentPart
+	139, // 318: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
+	141, // 319: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
+	143, // 320: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
+	148, // 321: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
+	164, // 322: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
+	90,  // 323: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
+	92,  // 324: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
+	94,  // 325: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
+	97,  // 326: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
+	100, // 327: exchange.v1.MovementService.List:output_type -> exchange.v1.ListMovementsResponse
+	110, // 328: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
+	102, // 329: exchange.v1.MovementService.Timeline:output_type -> exchange.v1.TimelineResponse
+	105, // 330: exchange.v1.MovementService.Announced:output_type -> exchange.v1.AnnouncedResponse
+	110, // 331: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
+	110, // 332: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
+	110, // 333: exchange.v1.MovementService.HandleOnPaper:output_type -> exchange.v1.Movement
+	168, // 334: exchange.v1.MovementService.Elsewhere:output_type -> exchange.v1.ElsewhereResponse
+	110, // 335: exchange.v1.MovementService.Open:output_type -> exchange.v1.Movement
+	172, // 336: exchange.v1.MovementService.Overrides:output_type -> exchange.v1.OverridesResponse
+	25,  // 337: exchange.v1.NumberService.HandOver:output_type -> exchange.v1.NumberBlock
+	27,  // 338: exchange.v1.NumberService.List:output_type -> exchange.v1.ListNumberBlocksResponse
+	29,  // 339: exchange.v1.NumberService.Uses:output_type -> exchange.v1.ListNumberUsesResponse
+	175, // 340: exchange.v1.ReportService.Coverage:output_type -> exchange.v1.CoverageResponse
+	151, // 341: exchange.v1.OutboxService.Waits:output_type -> exchange.v1.ListWaitsResponse
+	154, // 342: exchange.v1.OutboxService.Try:output_type -> exchange.v1.TryResponse
+	156, // 343: exchange.v1.OutboxService.DeadLetters:output_type -> exchange.v1.ListDeadLettersResponse
+	157, // 344: exchange.v1.OutboxService.Redrive:output_type -> exchange.v1.DeadLetter
+	157, // 345: exchange.v1.OutboxService.Repair:output_type -> exchange.v1.DeadLetter
+	157, // 346: exchange.v1.OutboxService.Settle:output_type -> exchange.v1.DeadLetter
+	157, // 347: exchange.v1.OutboxService.ConfirmSettlement:output_type -> exchange.v1.DeadLetter
+	277, // [277:348] is the sub-list for method output_type
+	206, // [206:277] is the sub-list for method input_type
+	205, // [205:206] is the sub-list for extension type_name
+	204, // [204:205] is the sub-list for extension extendee
+	0,   // [0:204] is the sub-list for field type_name
 }
 
 func init() { file_exchange_v1_exchange_proto_init() }

@@ -43,8 +43,9 @@ const (
 // SubmissionService takes what an office sends to partner administrations.
 type SubmissionServiceClient interface {
 	// Submit judges a document and sends, holds or refuses it. It answers after the
-	// outcome is on disk. The same id with the same bytes gets the same answer, unless that was
-	// a refusal: it is judged anew, by what is there now.
+	// outcome is on disk. The same id with the same bytes gets the same answer, which says that it is a
+	// repetition (DUPLICATE_SAME), unless that was a refusal: it is judged anew, by what is there now. While the first
+	// is not judged yet it is refused with DUPLICATE_PENDING, and when to ask again; with other bytes, with ID_REUSE.
 	Submit(ctx context.Context, in *SubmitRequest, opts ...grpc.CallOption) (*Submission, error)
 	// Check judges a document as Submit would under the same id, without any effect.
 	Check(ctx context.Context, in *CheckRequest, opts ...grpc.CallOption) (*CheckResponse, error)
@@ -223,8 +224,9 @@ func (c *submissionServiceClient) Rule(ctx context.Context, in *RuleRequest, opt
 // SubmissionService takes what an office sends to partner administrations.
 type SubmissionServiceServer interface {
 	// Submit judges a document and sends, holds or refuses it. It answers after the
-	// outcome is on disk. The same id with the same bytes gets the same answer, unless that was
-	// a refusal: it is judged anew, by what is there now.
+	// outcome is on disk. The same id with the same bytes gets the same answer, which says that it is a
+	// repetition (DUPLICATE_SAME), unless that was a refusal: it is judged anew, by what is there now. While the first
+	// is not judged yet it is refused with DUPLICATE_PENDING, and when to ask again; with other bytes, with ID_REUSE.
 	Submit(context.Context, *SubmitRequest) (*Submission, error)
 	// Check judges a document as Submit would under the same id, without any effect.
 	Check(context.Context, *CheckRequest) (*CheckResponse, error)
