@@ -410,6 +410,8 @@ const (
 	WaitDue            Code = "WAIT_DUE"
 	WaitUnderway       Code = "WAIT_UNDERWAY"
 	WaitVerdict        Code = "WAIT_VERDICT"
+	WaitStatus         Code = "WAIT_STATUS"
+	StatusAway         Code = "STATUS_AWAY"
 	WaitNotReached     Code = "WAIT_NOT_REACHED"
 	WaitNoReceipt      Code = "WAIT_NO_RECEIPT"
 	WaitBehind         Code = "WAIT_BEHIND"

@@ -86,6 +86,9 @@ const (
 	BalanceFailed   Name = "exchange not balanced"
 	BalanceDiffers  Name = "partner holds otherwise"
 	BalanceStated   Name = "balance stated"
+	StatusStated    Name = "status stated"
+	StatusHeard     Name = "status heard"
+	StatusFailed    Name = "status not answered"
 	MessageReturned Name = "message delivered again"
 	ReturnFailed    Name = "message not delivered again"
 )
@@ -203,6 +206,9 @@ var Kinds = []Kind{
 	{BalanceStruck, slog.LevelInfo, "What two gateways hold was compared; codes name what they hold differently.", []string{"partner", "count", "codes", "took"}},
 	{BalanceFailed, slog.LevelWarn, "It could not be; it is tried again. Told once.", []string{"partner", "cause"}},
 	{BalanceDiffers, slog.LevelError, "The two hold a message differently, or one has lost it.", []string{"message", "partner", "code"}},
+	{StatusStated, slog.LevelInfo, "A partner was told what became of messages of its own.", []string{"partner", "caller", "count"}},
+	{StatusHeard, slog.LevelInfo, "A partner has signed what became of a message whose validity is over.", []string{"message", "route", "partner", "state", "attempt", "outcome"}},
+	{StatusFailed, slog.LevelWarn, "A partner was asked what became of a message whose validity is over, and gave no answer that holds; it is asked again, or the outcome is unknown.", []string{"message", "route", "partner", "state", "attempt", "cause"}},
 	{BalanceStated, slog.LevelInfo, "A partner was told what this gateway holds, and may have asked for messages again.", []string{"partner", "caller", "count"}},
 	{MessageReturned, slog.LevelInfo, "A message that its addressee had signed for and lost was delivered again.", []string{"message", "route", "partner", "verdict"}},
 	{ReturnFailed, slog.LevelWarn, "It could not be; it is tried again, unless its bytes are gone. Told once.", []string{"message", "partner", "cause"}},

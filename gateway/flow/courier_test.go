@@ -203,6 +203,10 @@ func (s stub) Attachment(ctx context.Context, id gateway.MessageID, digest gatew
 	return nothingAttached{}.Attachment(ctx, id, digest, offset)
 }
 
+func (s stub) Status(ctx context.Context, query seal.Signed) (peer.Receipt, error) {
+	return nothingAttached{}.Status(ctx, query)
+}
+
 func (s stub) Balance(context.Context, seal.Signed) (peer.Receipt, error) {
 	return peer.Receipt{}, errors.New("not asked")
 }

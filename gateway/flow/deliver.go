@@ -116,10 +116,7 @@ func (g *Gateway) noted(ctx context.Context, t store.Turn, m store.Message, try 
 func (g *Gateway) tryDelivery(ctx context.Context, m store.Message) (err error) {
 	now := g.Now()
 	if now.After(m.ValidUntil) {
-		outcome := outcomeOf(m)
-		m.State, m.Reason, m.Parked = gateway.Dead, expiredAs(outcome), false
-		err := g.conclude(ctx, m, reported{}, false)
-		return g.tellOf(m, event.Event{Name: event.MessageExpired, Outcome: outcome}, err)
+		return g.lapsed(ctx, m, now)
 	}
 	sealed, err := seal.Restore(g.Trust, m.Header, m.Signature, m.Payload)
 	if err != nil {

@@ -35,6 +35,8 @@ type Link interface {
 // Asked is a link over which a partner's gateway can be asked, too, what it holds.
 type Asked interface {
 	Link
+	// Status returns what the partner states of messages, as received.
+	Status(ctx context.Context, query seal.Signed) (peer.Receipt, error)
 	// Balance returns the partner's page of a balance as received.
 	Balance(ctx context.Context, query seal.Signed) (peer.Receipt, error)
 	// Attachment returns the bytes of an attachment that a message of the partner's names, from an

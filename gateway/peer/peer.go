@@ -124,7 +124,7 @@ type Receipt struct{ Header, Statement, Signature []byte }
 // Answer is what a partner answers to a delivery, by the profile of its link one of three: a signed receipt;
 // that it has the bytes, without a signature; or, over a link that hands over and hears later, nothing yet.
 type Answer struct {
-	Receipt      // as received, not verified; zero without one
+	Receipt       // as received, not verified; zero without one
 	Unsigned bool // it acknowledges the bytes and signs nothing, as its record allows
 	// Later is how long the receipt, which comes by itself, is waited for before the same is handed over
 	// again; zero: it has answered.
@@ -256,6 +256,21 @@ func (l *Link) Deliver(ctx context.Context, m seal.Sealed) (Answer, error) {
 }
 
 var errNotSealed = &NotSentError{errors.New("message is not sealed")}
+
+// Status asks a signed question about messages and returns what the partner states of them.
+func (l *Link) Status(ctx context.Context, query seal.Signed) (Receipt, error) {
+	if query.IsZero() {
+		return Receipt{}, &NotSentError{errors.New("question is not signed")}
+	}
+	answer, err := exchangev1.NewPeerServiceClient(l.conn).Status(ctx, &exchangev1.PeerStatusRequest{
+		Query: &exchangev1.SignedStatement{Header: query.HeaderBytes(), Statement: query.Statement(), Signature: query.Signature()},
+	})
+	if err != nil {
+		return Receipt{}, &answeredError{"status", err}
+	}
+	s := answer.GetStatus()
+	return Receipt{s.GetHeader(), s.GetStatement(), s.GetSignature()}, nil
+}
 
 // Balance asks a signed question about the exchange and returns the partner's page.
 func (l *Link) Balance(ctx context.Context, query seal.Signed) (Receipt, error) {

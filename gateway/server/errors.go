@@ -69,6 +69,7 @@ var statusCodes = map[gateway.Code]codes.Code{
 	gateway.BodySlow:           codes.DeadlineExceeded,
 	gateway.JudgementPending:   codes.Unavailable,
 	gateway.DuplicatePending:   codes.Unavailable,
+	gateway.BalancePending:     codes.Unavailable,
 	gateway.JudgementParked:    codes.FailedPrecondition,
 }
 
@@ -84,6 +85,7 @@ const (
 
 var retries = map[gateway.Code]time.Duration{
 	gateway.DuplicatePending: StoreRetry, // unless it says when
+	gateway.BalancePending:   StoreRetry,
 	gateway.StorageShort:     StorageRetry, gateway.NotAvailable: StoreRetry, gateway.JudgementPending: StoreRetry,
 	gateway.SearchTooOften: SearchRetry, gateway.FetchedTooMany: flow.DefaultLease,
 	gateway.AttachmentComing: StoreRetry, gateway.AttachmentsUnnamed: AttachmentRetry,
