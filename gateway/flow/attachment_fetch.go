@@ -159,7 +159,7 @@ func (g *Gateway) FetchDue(ctx context.Context, from gateway.Administration) err
 // fetchDue makes one attempt at the attachment that has waited longest, and reports whether there was any. What
 // goes wrong with it is noted with it.
 func (g *Gateway) fetchDue(ctx context.Context, from gateway.Administration) (some bool, err error) {
-	if _, ok := g.Links[from]; !ok || g.short(store.DoorPeer) != nil {
+	if _, ok := g.asked(from); !ok || g.short(store.DoorPeer) != nil {
 		return false, nil
 	}
 	if open, err := g.balancers[from].open(ctx); err != nil || !open {
@@ -246,7 +246,11 @@ func (g *Gateway) takePieces(ctx context.Context, from gateway.Administration, a
 		}
 		return err
 	}
-	for part, err := range g.Links[from].Attachment(ctx, a.Message, a.Digest, a.Received) {
+	link, ok := g.asked(from)
+	if !ok {
+		return errNotAsked
+	}
+	for part, err := range link.Attachment(ctx, a.Message, a.Digest, a.Received) {
 		if err != nil {
 			return unreached(ctx, err)
 		}

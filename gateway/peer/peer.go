@@ -121,6 +121,16 @@ func busy(err error) *BusyError {
 // a balance.
 type Receipt struct{ Header, Statement, Signature []byte }
 
+// Answer is what a partner answers to a delivery, by the profile of its link one of three: a signed receipt;
+// that it has the bytes, without a signature; or, over a link that hands over and hears later, nothing yet.
+type Answer struct {
+	Receipt       // as received, not verified; zero without one
+	Unsigned bool // it acknowledges the bytes and signs nothing, as its record allows
+	// Later is how long the receipt, which comes by itself, is waited for before the same is handed over
+	// again; zero: it has answered.
+	Later time.Duration
+}
+
 // Link is the connection to one partner. It is made at first use and made anew when lost.
 type Link struct {
 	partner  Partner
@@ -237,11 +247,29 @@ func (l *Link) Attachment(ctx context.Context, id gateway.MessageID, digest gate
 // Deliver hands over one message and returns the partner's receipt. An error that is no
 // NotSentError leaves open whether the partner has the message: repeat it with the same id
 // and bytes, after a BusyError not before its time.
-func (l *Link) Deliver(ctx context.Context, m seal.Sealed) (Receipt, error) {
+func (l *Link) Deliver(ctx context.Context, m seal.Sealed) (Answer, error) {
 	if m.IsZero() {
-		return Receipt{}, &NotSentError{errors.New("message is not sealed")}
+		return Answer{}, errNotSealed
 	}
-	return l.deliver(ctx, &exchangev1.DeliverRequest{Header: m.HeaderBytes(), Signature: m.Signature(), Payload: m.Payload()})
+	receipt, err := l.deliver(ctx, &exchangev1.DeliverRequest{Header: m.HeaderBytes(), Signature: m.Signature(), Payload: m.Payload()})
+	return Answer{Receipt: receipt}, err
+}
+
+var errNotSealed = &NotSentError{errors.New("message is not sealed")}
+
+// Status asks a signed question about messages and returns what the partner states of them.
+func (l *Link) Status(ctx context.Context, query seal.Signed) (Receipt, error) {
+	if query.IsZero() {
+		return Receipt{}, &NotSentError{errors.New("question is not signed")}
+	}
+	answer, err := exchangev1.NewPeerServiceClient(l.conn).Status(ctx, &exchangev1.PeerStatusRequest{
+		Query: &exchangev1.SignedStatement{Header: query.HeaderBytes(), Statement: query.Statement(), Signature: query.Signature()},
+	})
+	if err != nil {
+		return Receipt{}, &answeredError{"status", err}
+	}
+	s := answer.GetStatus()
+	return Receipt{s.GetHeader(), s.GetStatement(), s.GetSignature()}, nil
 }
 
 // Balance asks a signed question about the exchange and returns the partner's page.

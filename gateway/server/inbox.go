@@ -265,9 +265,19 @@ type peers struct {
 
 func (s peers) Deliver(ctx context.Context, r *exchangev1.DeliverRequest) (*exchangev1.DeliverResponse, error) {
 	c := callerOf(ctx)
-	receipt, err := s.flow.Receive(ctx, c.URI, c.Administrations, r.Header, r.Signature, r.Payload)
+	answer, err := s.flow.ReceiveAndTell(ctx, c.URI, c.Administrations, r.Header, r.Signature, r.Payload)
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
-	return &exchangev1.DeliverResponse{Receipt: presentStatement(receipt)}, nil
+	return &exchangev1.DeliverResponse{Receipt: presentStatement(answer.Receipt), Duplicate: presentDuplicate(ctx, answer.Duplicate)}, nil
+}
+
+// presentDuplicate shows that the same came before; nil if it did not.
+func presentDuplicate(ctx context.Context, f *gateway.Fault) *exchangev1.Fault {
+	if f == nil {
+		return nil
+	}
+	shown := presentFaults(gateway.Faults{*f}, language(ctx))[0]
+	shown.Remedy = "" // nothing is to be mended
+	return shown
 }

@@ -498,12 +498,16 @@ var partners = map[object]string{own: "RU", foreign: "KZ", unknown: "XX"}
 // deaf is a link to a partner that does not answer.
 type deaf struct{}
 
-func (deaf) Deliver(context.Context, seal.Sealed) (peer.Receipt, error) {
-	return peer.Receipt{}, &peer.NotSentError{Cause: errors.New("nobody there")}
+func (deaf) Deliver(context.Context, seal.Sealed) (peer.Answer, error) {
+	return peer.Answer{}, &peer.NotSentError{Cause: errors.New("nobody there")}
 }
 
 func (deaf) Attachment(context.Context, gateway.MessageID, gateway.Digest, int64) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) { yield(nil, errors.New("nobody there")) }
+}
+
+func (deaf) Status(context.Context, seal.Signed) (peer.Receipt, error) {
+	return peer.Receipt{}, errors.New("nobody there")
 }
 
 func (deaf) Balance(context.Context, seal.Signed) (peer.Receipt, error) {
@@ -710,6 +714,18 @@ var lines = map[string]line{
 			h.t.Fatal(err)
 		}
 		return &exchangev1.PeerBalanceRequest{Query: &exchangev1.SignedStatement{Header: signed.HeaderBytes(), Statement: signed.Statement(), Signature: signed.Signature()}}
+	}, apart: "the question is the caller's own: what is wrong with it is told"},
+	"PeerService/Status": {ask: func(h *house, of object) proto.Message {
+		to := map[object]gateway.Administration{own: "CN", foreign: "KZ"}[of]
+		if of == unknown {
+			return &exchangev1.PeerStatusRequest{}
+		}
+		signed, err := h.ru.Sign(seal.Header{MessageID: gateway.MessageID(h.fresh()), Sender: "RU", Recipient: to, Created: time.Now().UTC()},
+			seal.StatusQuery{MessageIDs: []gateway.MessageID{gateway.MessageID(h.fresh())}})
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		return &exchangev1.PeerStatusRequest{Query: &exchangev1.SignedStatement{Header: signed.HeaderBytes(), Statement: signed.Statement(), Signature: signed.Signature()}}
 	}, apart: "the question is the caller's own: what is wrong with it is told"},
 	"BalanceService/List": {ask: func(h *house, of object) proto.Message {
 		return &exchangev1.ListBalancesRequest{}

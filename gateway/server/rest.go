@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
@@ -30,6 +31,8 @@ const (
 	HeaderKind      = "Customs-Kind"
 	HeaderHeader    = "Customs-Header"
 	HeaderSignature = "Customs-Signature"
+	// HeaderDuplicate, of an answer, holds the code of a delivery that came before.
+	HeaderDuplicate = "Customs-Duplicate"
 )
 
 // rest is the REST door: JSON through a client connection on the in-memory listener,
@@ -234,6 +237,12 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, conn *grpc.ClientC
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set(HeaderHeader, base64.StdEncoding.EncodeToString(answer.Receipt.Header))
 	w.Header().Set(HeaderSignature, base64.StdEncoding.EncodeToString(answer.Receipt.Signature))
+	if d := answer.Duplicate; d != nil {
+		w.Header().Set(HeaderDuplicate, d.Code)
+		if at, err := time.Parse(time.RFC3339, d.Expected); err == nil {
+			w.Header().Set("Retry-After", at.UTC().Format(http.TimeFormat))
+		}
+	}
 	w.Write(answer.Receipt.Statement)
 }
 

@@ -333,10 +333,10 @@ WHERE d.id_key IN (SELECT n.id_key FROM delivery AS n WHERE n.recipient = sqlc.a
 ORDER BY d.needed, d.id_key LIMIT sqlc.arg(most);
 
 -- name: LapsedTurns :many
--- Those whose validity is over.
+-- Those whose validity is over, and that are due.
 SELECT m.id, d.next_attempt, m.payload_size, d.owner, d.token
 FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
-WHERE d.recipient = sqlc.arg(recipient) AND d.state IN ('queued', 'sent', 'received') AND d.valid_until < sqlc.arg(past) AND d.owner = sqlc.arg(owner)
+WHERE d.recipient = sqlc.arg(recipient) AND d.state IN ('queued', 'sent', 'received') AND d.valid_until < sqlc.arg(past) AND d.next_attempt <= sqlc.arg(due) AND d.owner = sqlc.arg(owner)
 ORDER BY d.valid_until, d.id_key LIMIT sqlc.arg(most);
 
 -- name: WaitingMessages :many

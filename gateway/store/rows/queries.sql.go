@@ -2756,13 +2756,14 @@ func (q *Queries) KeptOver(ctx context.Context, arg KeptOverParams) ([]Kept, err
 const lapsedTurns = `-- name: LapsedTurns :many
 SELECT m.id, d.next_attempt, m.payload_size, d.owner, d.token
 FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
-WHERE d.recipient = $1 AND d.state IN ('queued', 'sent', 'received') AND d.valid_until < $2 AND d.owner = $3
-ORDER BY d.valid_until, d.id_key LIMIT $4
+WHERE d.recipient = $1 AND d.state IN ('queued', 'sent', 'received') AND d.valid_until < $2 AND d.next_attempt <= $3 AND d.owner = $4
+ORDER BY d.valid_until, d.id_key LIMIT $5
 `
 
 type LapsedTurnsParams struct {
 	Recipient string
 	Past      string
+	Due       string
 	Owner     string
 	Most      int32
 }
@@ -2775,11 +2776,12 @@ type LapsedTurnsRow struct {
 	Token       int64
 }
 
-// Those whose validity is over.
+// Those whose validity is over, and that are due.
 func (q *Queries) LapsedTurns(ctx context.Context, arg LapsedTurnsParams) ([]LapsedTurnsRow, error) {
 	rows, err := q.query(ctx, q.lapsedTurnsStmt, lapsedTurns,
 		arg.Recipient,
 		arg.Past,
+		arg.Due,
 		arg.Owner,
 		arg.Most,
 	)
