@@ -48,7 +48,7 @@ func ask(ts *testscript.TestScript, c *http.Client, r *http.Request) {
 	body, err := io.ReadAll(answer.Body)
 	ts.Check(err)
 	fmt.Fprintf(ts.Stdout(), "%s\n", answer.Status)
-	for _, name := range []string{"Allow", "Accept-Post", "Content-Type", "Location"} {
+	for _, name := range []string{"Allow", "Accept-Post", "Content-Type", "Location", server.HeaderDuplicate, "Retry-After"} {
 		if v := answer.Header.Get(name); v != "" {
 			fmt.Fprintf(ts.Stdout(), "%s: %s\n", name, v)
 		}
