@@ -344,6 +344,11 @@ func (g *Gateway) concludeIn(ctx context.Context, tx *store.Tx, m store.Message,
 	if err := tx.PutProgress(m, keep); err != nil {
 		return err
 	}
+	return g.concluded(ctx, tx, m, said)
+}
+
+// concluded notes what a message that has come further is to others, and what a receipt says of it.
+func (g *Gateway) concluded(ctx context.Context, tx *store.Tx, m store.Message, said reported) error {
 	if said.receipt != nil {
 		if err := tx.PutReceipt(ctx, m.ID, store.Receipt{Statement: *m.Receipt, Verdict: said.receipt.Verdict, Verified: m.Answered}); err != nil {
 			return err

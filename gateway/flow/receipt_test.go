@@ -67,7 +67,8 @@ func TestAReceiptThatComesByItselfCounts(t *testing.T) {
 	}
 	rcv := peer.Receipt(*a.Receipt)
 	take := func(from gateway.Administration, r peer.Receipt) error {
-		return w.cn.TakeReceipt(t.Context(), "folder", []gateway.Administration{from}, r)
+		_, err := w.cn.TakeReceipt(t.Context(), "folder", []gateway.Administration{from}, r)
+		return err
 	}
 	bad := prs
 	bad.Signature = slices.Clone(prs.Signature)
@@ -94,6 +95,65 @@ func TestAReceiptThatComesByItselfCounts(t *testing.T) {
 	}
 	if again := receive(); string(again.Statement) != string(prs.Statement) {
 		t.Error("another receipt for the same")
+	}
+}
+
+// quick is a link to a partner whose verdict comes by itself before its answer to the delivery.
+type quick struct {
+	verdict func(m seal.Sealed)
+	answer  func(m seal.Sealed) (peer.Answer, error)
+}
+
+func (q quick) Deliver(_ context.Context, m seal.Sealed) (peer.Answer, error) {
+	q.verdict(m)
+	return q.answer(m)
+}
+
+// TestAVerdictThatOvertakesTheAnswerStands: whatever an attempt comes to that is under way while the verdict comes by
+// itself, the verdict stands.
+func TestAVerdictThatOvertakesTheAnswerStands(t *testing.T) {
+	for name, answer := range map[string]func(w *world, m seal.Sealed) (peer.Answer, error){
+		"later":     func(*world, seal.Sealed) (peer.Answer, error) { return peer.Answer{Later: time.Minute}, nil },
+		"unsigned":  func(*world, seal.Sealed) (peer.Answer, error) { return peer.Answer{Unsigned: true}, nil },
+		"no answer": func(*world, seal.Sealed) (peer.Answer, error) { return peer.Answer{}, errors.New("reset") },
+		"no connection": func(*world, seal.Sealed) (peer.Answer, error) {
+			return peer.Answer{}, &peer.NotSentError{Cause: errors.New("refused")}
+		},
+		"something else": func(*world, seal.Sealed) (peer.Answer, error) {
+			return peer.Answer{Receipt: peer.Receipt{Header: []byte("{}")}}, nil
+		},
+		"received only": func(w *world, m seal.Sealed) (peer.Answer, error) {
+			a, err := w.ru.Store.Read().Arrival(t.Context(), store.DoorPeer, "CN", string(m.Header().MessageID))
+			if err != nil {
+				return peer.Answer{}, err
+			}
+			return peer.Answer{Receipt: peer.Receipt(*a.Receipt)}, nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.cn.Links = map[gateway.Administration]flow.Link{"RU": quick{
+				verdict: func(m seal.Sealed) {
+					got, err := w.ru.Receive(t.Context(), "quick", []gateway.Administration{"CN"}, m.HeaderBytes(), m.Signature(), m.Payload())
+					if err != nil {
+						t.Fatal(err)
+					}
+					if state, err := w.cn.TakeReceipt(t.Context(), "quick", []gateway.Administration{"RU"}, peer.Receipt(got)); err != nil || state != gateway.Accepted {
+						t.Fatal(state, err)
+					}
+				},
+				answer: func(m seal.Sealed) (peer.Answer, error) { return answer(w, m) },
+			}}
+			w.cn = flow.New(w.cn.Options)
+			id := w.notice()
+			w.deliver()
+			if m := w.message(id); m.State != gateway.Accepted || m.Receipt == nil || m.Attempts != 1 {
+				t.Errorf("it is %s after %d attempts: %s", m.State, m.Attempts, m.LastError)
+			}
+			for _, v := range w.promised(true) {
+				t.Error(v)
+			}
+		})
 	}
 }
 

@@ -33,7 +33,7 @@ const MaxReceipt = 4 << 20
 // administrations it speaks for are addressed apart from it.
 type Partner struct {
 	URI             string // the only name of its certificate
-	Address         string // host:port of its gRPC listener
+	Address         string // host:port of its listener, for gRPC or HTTPS as its link is
 	Administrations []gateway.Administration
 }
 
@@ -131,18 +131,16 @@ type Answer struct {
 	Later time.Duration
 }
 
-// Link is the connection to one partner. It is made at first use and made anew when lost.
+// Link is the connection to one partner's gateway, by gRPC. It is made at first use and made anew when lost.
 type Link struct {
-	partner  Partner
-	conn     *grpc.ClientConn
-	registry *mtls.Registry
-	own      tls.Certificate
+	way
+	conn *grpc.ClientConn
 }
 
 // NewLink prepares a link that shows our own certificate and speaks to the partner alone,
 // as the registry knows it. The registry watches its connections.
 func NewLink(p Partner, registry *mtls.Registry, own tls.Certificate) (*Link, error) {
-	l := &Link{partner: p, registry: registry, own: own}
+	l := &Link{way: way{p, registry, own}}
 	var err error
 	l.conn, err = l.open()
 	return l, err
@@ -157,9 +155,6 @@ func (l *Link) open() (*grpc.ClientConn, error) {
 	}
 	return conn, nil
 }
-
-// Partner returns who is at the other end.
-func (l *Link) Partner() Partner { return l.partner }
 
 // State is how the connection stands: connected, connecting, failing, or idle while there is none
 // because nothing was to be sent for a while.
@@ -255,12 +250,15 @@ func (l *Link) Deliver(ctx context.Context, m seal.Sealed) (Answer, error) {
 	return Answer{Receipt: receipt}, err
 }
 
-var errNotSealed = &NotSentError{errors.New("message is not sealed")}
+var (
+	errNotSealed = &NotSentError{errors.New("message is not sealed")}
+	errNotAsked  = &NotSentError{errors.New("question is not signed")}
+)
 
 // Status asks a signed question about messages and returns what the partner states of them.
 func (l *Link) Status(ctx context.Context, query seal.Signed) (Receipt, error) {
 	if query.IsZero() {
-		return Receipt{}, &NotSentError{errors.New("question is not signed")}
+		return Receipt{}, errNotAsked
 	}
 	answer, err := exchangev1.NewPeerServiceClient(l.conn).Status(ctx, &exchangev1.PeerStatusRequest{
 		Query: &exchangev1.SignedStatement{Header: query.HeaderBytes(), Statement: query.Statement(), Signature: query.Signature()},
@@ -268,14 +266,13 @@ func (l *Link) Status(ctx context.Context, query seal.Signed) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, &answeredError{"status", err}
 	}
-	s := answer.GetStatus()
-	return Receipt{s.GetHeader(), s.GetStatement(), s.GetSignature()}, nil
+	return stated(answer.GetStatus()), nil
 }
 
 // Balance asks a signed question about the exchange and returns the partner's page.
 func (l *Link) Balance(ctx context.Context, query seal.Signed) (Receipt, error) {
 	if query.IsZero() {
-		return Receipt{}, &NotSentError{errors.New("question is not signed")}
+		return Receipt{}, errNotAsked
 	}
 	answer, err := exchangev1.NewPeerServiceClient(l.conn).Balance(ctx, &exchangev1.PeerBalanceRequest{
 		Query: &exchangev1.SignedStatement{Header: query.HeaderBytes(), Statement: query.Statement(), Signature: query.Signature()},
@@ -283,8 +280,7 @@ func (l *Link) Balance(ctx context.Context, query seal.Signed) (Receipt, error) 
 	if err != nil {
 		return Receipt{}, &answeredError{"balance", err}
 	}
-	b := answer.GetBalance()
-	return Receipt{b.GetHeader(), b.GetStatement(), b.GetSignature()}, nil
+	return stated(answer.GetBalance()), nil
 }
 
 func (l *Link) deliver(ctx context.Context, m *exchangev1.DeliverRequest) (Receipt, error) {
@@ -299,6 +295,5 @@ func (l *Link) deliver(ctx context.Context, m *exchangev1.DeliverRequest) (Recei
 	case err != nil:
 		return Receipt{}, &answeredError{"deliver", err}
 	}
-	r := answer.GetReceipt()
-	return Receipt{r.GetHeader(), r.GetStatement(), r.GetSignature()}, nil
+	return stated(answer.GetReceipt()), nil
 }

@@ -115,7 +115,7 @@ func TestParallelAFetchedDocumentGoesOnAtAnyByte(t *testing.T) {
 	}
 	whole, raw := h.asks("partner", "GET", path, "", "Accept-Encoding", "gzip")
 	etag := `"` + m.PayloadDigest.String() + `"`
-	if whole.StatusCode != 200 || !bytes.Equal(raw, m.Payload) || whole.Header.Get("ETag") != etag || whole.Header.Get(HeaderMessageID) != string(m.ID) || whole.Header.Get(HeaderKind) != m.Kind ||
+	if whole.StatusCode != 200 || !bytes.Equal(raw, m.Payload) || whole.Header.Get("ETag") != etag || whole.Header.Get(peer.HeaderMessageID) != string(m.ID) || whole.Header.Get(peer.HeaderKind) != m.Kind ||
 		whole.Header.Get("Content-Length") != strconv.Itoa(size) || whole.Header.Get("Content-Encoding") != "" {
 		t.Errorf("%s, %d bytes, %v", whole.Status, len(raw), whole.Header)
 	}

@@ -12,6 +12,7 @@ import (
 	exchangev1 "customs.example/gateway/api/exchange/v1"
 	"customs.example/gateway/event"
 	"customs.example/gateway/flow"
+	"customs.example/gateway/peer"
 	"customs.example/gateway/store"
 )
 
@@ -270,6 +271,16 @@ func (s peers) Deliver(ctx context.Context, r *exchangev1.DeliverRequest) (*exch
 		return nil, s.refusal(ctx, err)
 	}
 	return &exchangev1.DeliverResponse{Receipt: presentStatement(answer.Receipt), Duplicate: presentDuplicate(ctx, answer.Duplicate)}, nil
+}
+
+// Receipt takes a receipt that the caller did not answer with.
+func (s peers) Receipt(ctx context.Context, r *exchangev1.PeerReceiptRequest) (*exchangev1.PeerReceiptResponse, error) {
+	c := callerOf(ctx)
+	state, err := s.flow.TakeReceipt(ctx, c.URI, c.Administrations, peer.Receipt{Header: r.GetReceipt().GetHeader(), Statement: r.GetReceipt().GetStatement(), Signature: r.GetReceipt().GetSignature()})
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	return &exchangev1.PeerReceiptResponse{State: string(state)}, nil
 }
 
 // presentDuplicate shows that the same came before; nil if it did not.

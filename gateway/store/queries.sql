@@ -259,7 +259,7 @@ ON CONFLICT (id_key) DO UPDATE SET recipient = excluded.recipient, chain = exclu
 -- name: SetDelivery :execrows
 -- Only as long as nobody else has taken it.
 UPDATE delivery SET state = $1, reason = $2, attempts = $3, tries = $4, troubles = $5, parked = $6, next_attempt = $7, last_error = $8,
-    answered = $9, owner = sqlc.arg(next_owner), commit_no = $10
+    answered = $9, owner = sqlc.arg(next_owner), token = sqlc.arg(next_token), commit_no = $10
 WHERE id_key = $11 AND owner = $12 AND token = $13;
 
 -- name: PutReceipt :exec

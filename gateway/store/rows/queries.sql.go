@@ -5372,7 +5372,7 @@ func (q *Queries) SetAttachment(ctx context.Context, arg SetAttachmentParams) (i
 
 const setDelivery = `-- name: SetDelivery :execrows
 UPDATE delivery SET state = $1, reason = $2, attempts = $3, tries = $4, troubles = $5, parked = $6, next_attempt = $7, last_error = $8,
-    answered = $9, owner = $14, commit_no = $10
+    answered = $9, owner = $14, token = $15, commit_no = $10
 WHERE id_key = $11 AND owner = $12 AND token = $13
 `
 
@@ -5391,6 +5391,7 @@ type SetDeliveryParams struct {
 	Owner       string
 	Token       int64
 	NextOwner   string
+	NextToken   int64
 }
 
 // Only as long as nobody else has taken it.
@@ -5410,6 +5411,7 @@ func (q *Queries) SetDelivery(ctx context.Context, arg SetDeliveryParams) (int64
 		arg.Owner,
 		arg.Token,
 		arg.NextOwner,
+		arg.NextToken,
 	)
 	if err != nil {
 		return 0, err

@@ -2136,6 +2136,7 @@ const (
 	PeerService_Deliver_FullMethodName    = "/exchange.v1.PeerService/Deliver"
 	PeerService_Balance_FullMethodName    = "/exchange.v1.PeerService/Balance"
 	PeerService_Status_FullMethodName     = "/exchange.v1.PeerService/Status"
+	PeerService_Receipt_FullMethodName    = "/exchange.v1.PeerService/Receipt"
 	PeerService_Attachment_FullMethodName = "/exchange.v1.PeerService/Attachment"
 	PeerService_Introduce_FullMethodName  = "/exchange.v1.PeerService/Introduce"
 )
@@ -2159,6 +2160,9 @@ type PeerServiceClient interface {
 	// accepted or refused, with the receipt that was given, all signed. The question is signed too. Of others'
 	// messages it says what it says of those that never came.
 	Status(ctx context.Context, in *PeerStatusRequest, opts ...grpc.CallOption) (*PeerStatusResponse, error)
+	// Receipt takes the caller's signed receipt for a message that it took without answering at once. The same again
+	// changes nothing.
+	Receipt(ctx context.Context, in *PeerReceiptRequest, opts ...grpc.CallOption) (*PeerReceiptResponse, error)
 	// Attachment hands out the bytes of an attachment that a message to the caller's administration names,
 	// from an offset on. What it has no right to is as unknown as what is not there. By plain HTTPS: GET
 	// /v1/deliveries/{message_id}/attachments/{sha256}, of a part with Range.
@@ -2200,6 +2204,16 @@ func (c *peerServiceClient) Status(ctx context.Context, in *PeerStatusRequest, o
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(PeerStatusResponse)
 	err := c.cc.Invoke(ctx, PeerService_Status_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *peerServiceClient) Receipt(ctx context.Context, in *PeerReceiptRequest, opts ...grpc.CallOption) (*PeerReceiptResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PeerReceiptResponse)
+	err := c.cc.Invoke(ctx, PeerService_Receipt_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -2254,6 +2268,9 @@ type PeerServiceServer interface {
 	// accepted or refused, with the receipt that was given, all signed. The question is signed too. Of others'
 	// messages it says what it says of those that never came.
 	Status(context.Context, *PeerStatusRequest) (*PeerStatusResponse, error)
+	// Receipt takes the caller's signed receipt for a message that it took without answering at once. The same again
+	// changes nothing.
+	Receipt(context.Context, *PeerReceiptRequest) (*PeerReceiptResponse, error)
 	// Attachment hands out the bytes of an attachment that a message to the caller's administration names,
 	// from an offset on. What it has no right to is as unknown as what is not there. By plain HTTPS: GET
 	// /v1/deliveries/{message_id}/attachments/{sha256}, of a part with Range.
@@ -2279,6 +2296,9 @@ func (UnimplementedPeerServiceServer) Balance(context.Context, *PeerBalanceReque
 }
 func (UnimplementedPeerServiceServer) Status(context.Context, *PeerStatusRequest) (*PeerStatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Status not implemented")
+}
+func (UnimplementedPeerServiceServer) Receipt(context.Context, *PeerReceiptRequest) (*PeerReceiptResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Receipt not implemented")
 }
 func (UnimplementedPeerServiceServer) Attachment(*PeerAttachmentRequest, grpc.ServerStreamingServer[AttachmentPart]) error {
 	return status.Error(codes.Unimplemented, "method Attachment not implemented")
@@ -2361,6 +2381,24 @@ func _PeerService_Status_Handler(srv interface{}, ctx context.Context, dec func(
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PeerService_Receipt_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PeerReceiptRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PeerServiceServer).Receipt(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PeerService_Receipt_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PeerServiceServer).Receipt(ctx, req.(*PeerReceiptRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _PeerService_Attachment_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(PeerAttachmentRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -2408,6 +2446,10 @@ var PeerService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Status",
 			Handler:    _PeerService_Status_Handler,
+		},
+		{
+			MethodName: "Receipt",
+			Handler:    _PeerService_Receipt_Handler,
 		},
 		{
 			MethodName: "Introduce",
