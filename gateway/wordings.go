@@ -28,6 +28,7 @@ const (
 	WordPattern                     Wording = "pattern"
 	WordBeginsWith                  Wording = "begins_with"
 	WordWithout                     Wording = "without"
+	WordNotThere                    Wording = "not_there"
 	WordEither                      Wording = "either"
 	WordNotBeside                   Wording = "not_beside"
 	WordNoFurtherElement            Wording = "no_further_element"

@@ -160,7 +160,7 @@ func (s *Source) prefixes() map[string]string {
 
 // order is the order in which people read the keys; others follow by name.
 var order = []string{
-	"mapping", "join", "split", "profile", "version", "administration", "over", "document", "parts", "key", "limit", "root", "namespaces", "default", "system", "zone", "zone_of", "schema", "languages", "answers", "status", "source", "valid",
+	"mapping", "join", "split", "profile", "version", "administration", "over", "document", "parts", "key", "limit", "root", "namespaces", "default", "system", "zone", "zone_of", "schema", "languages", "answers", "status", "source", "valid", "where",
 	"to", "set", "from", "const", "count", "sum", "lone", "every", "ordinal", "refer", "handle", "each", "with", "collect",
 	"list", "use", "language", "time", "max", "on_overflow", "when", "required", "except", "always", "direction", "lossy", "note", "examples",
 }

@@ -38,6 +38,9 @@ func Document(p *program.Program, steps *pace.Steps, doc *xmltree.Document) Deco
 			Value: doc.Root.Name.String(), Expected: gateway.Term(root.String()),
 		}}}
 	}
+	if misfit, ok := p.Head.Misfit(doc.Root); ok {
+		return Decoded{Faults: gateway.Faults{misfit}}
+	}
 	made, err := document.New(p.Head.Kind())
 	if err != nil {
 		return Decoded{Faults: gateway.Faults{{Code: gateway.MapKind, Severity: gateway.Error, Value: p.Head.Kind()}}}

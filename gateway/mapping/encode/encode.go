@@ -43,6 +43,9 @@ func Document(p *program.Program, steps *pace.Steps, d *customsv1.Document, trac
 	}
 	e.group(p.Top, &trace.Context{Message: e.root.m}, top)
 	e.neighbours(top)
+	if len(e.faults) == 0 {
+		e.variants(p, top)
+	}
 	if steps.Err() != nil {
 		return nil, trace.Trace{}, nil
 	}

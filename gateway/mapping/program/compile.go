@@ -26,6 +26,7 @@ func (c *compiler) compile(f table.Content) {
 	c.rows("$.rows", f.Rows, place{root: true, md: body.Descriptor(), target: top.Info.Target, parent: top})
 	c.references()
 	c.local(f.ZoneOf)
+	c.variants()
 	c.plan(top)
 }
 

@@ -24,6 +24,7 @@ type Program struct {
 	Issued   *Row   // reads the day that code lists are judged on; nil if none does
 	Nodes    int    // how many Decode's nodes are, which are numbered from 0
 	Offices  []Office
+	Variants []Variant // on which the table reads a document
 	Examples []table.TableExample
 
 	lists *codelist.Lists

@@ -28,6 +28,7 @@ type Content struct {
 	Status     string            `yaml:"status"`
 	Source     string            `yaml:"source"`
 	Valid      validity          `yaml:"valid"`
+	Where      map[string]wanted `yaml:"where"` // on what a document of the root is read: by place
 	Rows       []Row             `yaml:"rows"`
 	Examples   []Example         `yaml:"examples"`
 }

@@ -29,6 +29,7 @@ type profileFile struct {
 	Status         string                `yaml:"status"`
 	Source         string                `yaml:"source"`
 	Valid          validity              `yaml:"valid"`
+	Where          map[string]wanted     `yaml:"where"`
 	Rows           map[string]rowOverlay `yaml:"rows"`
 }
 
@@ -317,6 +318,13 @@ func (p *Profile) change(f *Content, several map[string]bool) {
 	f.Valid.From = max(f.Valid.From, p.Valid.From)
 	if f.Valid.To == "" || p.Valid.To != "" && p.Valid.To < f.Valid.To {
 		f.Valid.To = p.Valid.To
+	}
+	f.Where = maps.Clone(f.Where)
+	for at, is := range p.Where {
+		if f.Where == nil {
+			f.Where = make(map[string]wanted, len(p.Where))
+		}
+		f.Where[at] = is
 	}
 	f.Namespaces = maps.Clone(f.Namespaces)
 	keys := slices.Sorted(maps.Keys(p.Rows)) // so that no run differs from another
