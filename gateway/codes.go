@@ -241,6 +241,7 @@ const (
 	MapRoot               Code = "MAP_ROOT"
 	MapKind               Code = "MAP_KIND"
 	MapVariant            Code = "MAP_VARIANT"
+	MapUnequal            Code = "MAP_UNEQUAL"
 	MapWhen               Code = "MAP_WHEN"
 	JoinDisagree          Code = "JOIN_DISAGREE"
 	JoinPart              Code = "JOIN_PART"

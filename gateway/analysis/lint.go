@@ -175,6 +175,9 @@ func (l *linter) texts(t *mapping.Table, info table.RowInfo, row Row, n *Node, l
 			l.add(info.Line, info.ID, gateway.Error, "%s %q is longer than the %d characters that the schema takes", key, text, n.MaxLength)
 		}
 	}
+	if info.Empty != "" && takes != nil && !slices.Contains(takes, "") && info.Direction != "decode" {
+		l.add(info.Line, info.ID, gateway.Error, "empty for %q, and the schema takes %s", info.Empty, few(takes))
+	}
 	list, ok := lists.List(info.List)
 	if !ok || takes == nil || info.Use != "" || info.Direction == "decode" {
 		return

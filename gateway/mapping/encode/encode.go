@@ -135,6 +135,9 @@ func (e *encoder) row(r *program.Row, at *trace.Context, s *scope) {
 	case program.Ordinal:
 		e.put(r, at, s, strconv.Itoa(position(at)), trace.Record{Index: -1}, isData(r, false))
 	case program.Count, program.Sum, program.Every:
+		if r.Equal {
+			e.equal(r, from, text)
+		}
 		if text != "" {
 			e.write(r, from, s, text, -1)
 		} else {

@@ -48,6 +48,7 @@ type Office struct {
 type Decoding struct {
 	*Node             // the group's element
 	Sets     []*Row   // set rows
+	Hollow   bool     // its element says something when it is empty
 	Required []Expect // what an element of the group must have
 }
 

@@ -79,6 +79,8 @@ type Row struct {
 	Required   bool            `yaml:"required"`
 	Except     []string        `yaml:"except"`
 	Default    datafile.Quoted `yaml:"default"`
+	Empty      datafile.Quoted `yaml:"empty"`
+	Equal      bool            `yaml:"equal"`
 	Language   []string        `yaml:"language"`
 	Time       string          `yaml:"time"`
 	Zone       string          `yaml:"zone"`

@@ -50,6 +50,8 @@ type rowOverlay struct {
 	Required   *bool           `yaml:"required"`
 	Except     *[]string       `yaml:"except"`
 	Default    datafile.Quoted `yaml:"default"`
+	Empty      datafile.Quoted `yaml:"empty"`
+	Equal      *bool           `yaml:"equal"`
 	Language   *[]string       `yaml:"language"`
 	Time       *string         `yaml:"time"`
 	Zone       *string         `yaml:"zone"`
@@ -87,6 +89,11 @@ func (o *rowOverlay) apply(f *Row) {
 	if o.Default.Given {
 		f.Default = o.Default
 	}
+	if o.Empty.Given {
+		f.Empty = o.Empty
+		f.Empty.Given = o.Empty.Text != "" || o.Empty.Bad
+	}
+	replace(&f.Equal, o.Equal)
 	f.Examples = o.Examples // those of the table's file show another row
 	f.Dropped = f.Dropped || o.Drop
 }
