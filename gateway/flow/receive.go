@@ -456,7 +456,7 @@ func (g *Gateway) documentAgain(ctx context.Context, read received, in *store.In
 // waitsForTable reports whether all that is wrong with a message is that a table or its
 // schema is not installed here, which is not its sender's fault.
 func waitsForTable(faults gateway.Faults) bool {
-	return len(faults) == 1 && slices.Contains([]gateway.Code{gateway.FormatUnknown, gateway.FormatContainer, gateway.SchemaMissing}, faults[0].Code)
+	return len(faults) == 1 && slices.Contains([]gateway.Code{gateway.FormatUnknown, gateway.FormatVariant, gateway.FormatVariantMissing, gateway.FormatContainer, gateway.SchemaMissing}, faults[0].Code)
 }
 
 // take does what follows from an accepted message: an answer goes to the message it

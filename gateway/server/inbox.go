@@ -218,7 +218,7 @@ var plain = map[gateway.Code]bool{
 	gateway.XSDRoot: true, gateway.XSDUnexpectedElement: true, gateway.XSDMissingElement: true, gateway.XSDAttributeMissing: true,
 	gateway.XSDType: true, gateway.XSDLength: true, gateway.XSDPattern: true, gateway.XSDEnumeration: true, gateway.XSDRange: true,
 	gateway.XSDTooMany: true, gateway.XSDTooOften: true, gateway.XSDEmpty: true,
-	gateway.FormatUnknown: true, gateway.FormatNamespace: true, gateway.FormatContainer: true, gateway.FormatContainerEmpty: true,
+	gateway.FormatUnknown: true, gateway.FormatVariant: true, gateway.FormatVariantMissing: true, gateway.FormatNamespace: true, gateway.FormatContainer: true, gateway.FormatContainerEmpty: true,
 	gateway.MapWhen: true, gateway.SchemaMissing: true, gateway.TableMissing: true,
 	gateway.RecipientWrong: true, gateway.KindUnexpected: true,
 	gateway.MapRequired: true, gateway.MapOverflow: true, gateway.MapConst: true, gateway.MapRepeated: true, gateway.MapRoot: true,
