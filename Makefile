@@ -4,7 +4,7 @@
 # make torture-store KILLS=300   gateways and their database killed so many times under load
 # make torture-check   the same of gateways that were broken in one line each: it is found
 # make test   everything that is checked, as the README says
-# make build  bin/gatewayd, bin/gatewayctl, bin/demo
+# make build  bin/gatewayd, bin/gatewayctl, bin/demo, bin/partnersim
 
 GO  ?= go
 BUF  = $(GO) tool -modfile=../../buf.mod buf

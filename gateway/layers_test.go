@@ -384,6 +384,7 @@ var undetected = map[string]string{
 	"mappings":                                               "proofs of many rows, several at once; tables are shared in the tests of flow, server and the commands",
 	"cmd/gatewayd TestStories":                               "the gateways are processes of their own",
 	"cmd/gatewayd TestReadmeFirstHour":                       "the gateways are processes of their own",
+	"cmd/gatewayd TestReadmeRehearsal":                       "the gateways are processes of their own",
 	"cmd/gatewayd TestThePartnersPageByHand":                 "the gateway is a process of its own",
 	"cmd/gatewayd TestThePartnersProgramGetsItsFirstReceipt": "the gateway and the program are processes of their own",
 	"cmd/gatewayd TestAGatewayUnderLoadStaysSmallAndAnswers": "the gateway is a process of its own",

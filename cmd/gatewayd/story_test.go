@@ -35,7 +35,7 @@ var built = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	scratch = dir
-	build := exec.Command("go", "build", "-ldflags=-w", "-o", dir+string(filepath.Separator), "customs.example/cmd/gatewayd", "customs.example/cmd/gatewayctl")
+	build := exec.Command("go", "build", "-ldflags=-w", "-o", dir+string(filepath.Separator), "customs.example/cmd/gatewayd", "customs.example/cmd/gatewayctl", "customs.example/cmd/partnersim")
 	if out, err := build.CombinedOutput(); err != nil {
 		return dir, fmt.Errorf("build the commands: %w\n%s", err, out)
 	}

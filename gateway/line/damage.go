@@ -37,12 +37,14 @@ func (l *Line) damageRequest(d draw, id gateway.MessageID, r *exchangev1.Deliver
 	return damaged, inAnswer
 }
 
-// damageAnswer returns an answer with what is to be done to it.
+// damageAnswer returns an answer with what is to be done to it: a copy, for the answer itself is held against that to
+// a duplicate.
 func (l *Line) damageAnswer(d draw, id gateway.MessageID, n *lane, answer *exchangev1.DeliverResponse, does map[Misdeed]bool) *exchangev1.DeliverResponse {
-	s := answer.GetReceipt()
-	if s == nil {
+	if answer.GetReceipt() == nil || len(does) == 0 {
 		return answer
 	}
+	answer = proto.CloneOf(answer)
+	s := answer.GetReceipt()
 	parts := []part{{"receipt's header", &s.Header}, {"receipt", &s.Statement}, {"receipt's signature", &s.Signature}}
 	for _, m := range damages {
 		if !does[m] {

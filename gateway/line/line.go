@@ -64,8 +64,11 @@ type Options struct {
 	// Done is told of each misdeed. It MUST NOT block.
 	Done func(Done)
 	// Deliver, when set, is asked for the answer to each delivery, in place of the gateway behind, which next asks.
-	Deliver func(ctx context.Context, r *exchangev1.DeliverRequest, next Next) (*exchangev1.DeliverResponse, error)
+	Deliver Answer
 }
+
+// Answer answers a delivery. ErrBroken breaks the connection: nobody gets an answer.
+type Answer func(ctx context.Context, r *exchangev1.DeliverRequest, next Next) (*exchangev1.DeliverResponse, error)
 
 // Next brings a delivery to the gateway behind and returns its answer.
 type Next func(context.Context, *exchangev1.DeliverRequest) (*exchangev1.DeliverResponse, error)
@@ -228,14 +231,14 @@ func (l *Line) call(_ any, stream grpc.ServerStream) error {
 
 // failed is how a call fails: if the gateway behind is gone, so is the connection.
 func (l *Line) failed(n *lane, err error) error {
-	if errors.Is(err, errBroken) {
+	if errors.Is(err, ErrBroken) {
 		n.end()
 	}
 	return err
 }
 
-// errBroken ends a call whose connection is broken: nobody gets it.
-var errBroken = status.Error(codes.Unavailable, "the line breaks")
+// ErrBroken ends a call whose connection is broken: nobody gets it.
+var ErrBroken = status.Error(codes.Unavailable, "the line breaks")
 
 // onward is the context in which a call is led on, with all that came with it.
 func onward(ctx context.Context) context.Context {
@@ -278,7 +281,7 @@ func (l *Line) deliver(ctx context.Context, n *lane, d draw, r *exchangev1.Deliv
 	}
 	if d.does[LostReceipt] {
 		l.did(d, LostReceipt, id, "")
-		return nil, errBroken
+		return nil, ErrBroken
 	}
 	return l.damageAnswer(d, id, n, answer, inAnswer), nil
 }
@@ -292,7 +295,7 @@ func (n *lane) ask(ctx context.Context, method string, r, answer proto.Message) 
 	var got []byte
 	if err := n.behind.Invoke(ctx, method, &asked, &got); err != nil {
 		if n.gone() {
-			return errBroken
+			return ErrBroken
 		}
 		return err
 	}
@@ -456,7 +459,7 @@ func (l *Line) other(ctx context.Context, n *lane, d draw, method string, asked 
 			}
 			if d.does[LostReceipt] {
 				l.did(d, LostReceipt, "", "answer to "+method)
-				return l.failed(n, errBroken)
+				return l.failed(n, ErrBroken)
 			}
 			got = l.damageBytes(d, n, got)
 		}
@@ -468,7 +471,7 @@ func (l *Line) other(ctx context.Context, n *lane, d draw, method string, asked 
 
 func (l *Line) streamFailed(n *lane, err error) error {
 	if n.gone() {
-		err = errBroken
+		err = ErrBroken
 	}
 	return l.failed(n, err)
 }

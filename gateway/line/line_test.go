@@ -230,6 +230,22 @@ func TestParallelEachMisdeedIsSeenAndTold(t *testing.T) {
 	}
 }
 
+// TestParallelADamagedAnswerIsNoOther: what the line itself does to an answer is not held against the gateway, also
+// when the duplicate is answered later.
+func TestParallelADamagedAnswerIsNoOther(t *testing.T) {
+	w := newWorld(t, line.Odds{line.Duplicate: 1, line.BitFlip: 1, line.ForgedSignature: 1})
+	for range 24 {
+		w.deliver() // or not: it is damaged
+	}
+	w.line.Close()
+	if done, _ := w.line.Counts(); done[line.Duplicate] == 0 {
+		t.Error("nothing came twice")
+	}
+	if found := w.line.Mismatches(); len(found) > 0 {
+		t.Error(found)
+	}
+}
+
 // TestParallelAVerdictThatChangesIsFound: a gateway that answers a duplicate by other bytes breaks what it MUST do.
 func TestParallelAVerdictThatChangesIsFound(t *testing.T) {
 	w := newWorld(t, line.Odds{line.Duplicate: 1})

@@ -175,6 +175,13 @@ func (t *Told) Note(d Done) {
 	}
 }
 
+// Counts are how often each misdeed was done.
+func (t *Told) Counts() Counts {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return maps.Clone(t.all)
+}
+
 // String is how often each misdeed was done, and the last of them line by line.
 func (t *Told) String() string {
 	t.mu.Lock()
