@@ -120,6 +120,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deadLettersStmt, err = db.PrepareContext(ctx, deadLetters); err != nil {
 		return nil, fmt.Errorf("error preparing query DeadLetters: %w", err)
 	}
+	if q.deliveryStmt, err = db.PrepareContext(ctx, delivery); err != nil {
+		return nil, fmt.Errorf("error preparing query Delivery: %w", err)
+	}
 	if q.deliveryStateStmt, err = db.PrepareContext(ctx, deliveryState); err != nil {
 		return nil, fmt.Errorf("error preparing query DeliveryState: %w", err)
 	}
@@ -200,6 +203,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.inboxOfKindStmt, err = db.PrepareContext(ctx, inboxOfKind); err != nil {
 		return nil, fmt.Errorf("error preparing query InboxOfKind: %w", err)
+	}
+	if q.inboxRowStmt, err = db.PrepareContext(ctx, inboxRow); err != nil {
+		return nil, fmt.Errorf("error preparing query InboxRow: %w", err)
 	}
 	if q.inboxWaitingStmt, err = db.PrepareContext(ctx, inboxWaiting); err != nil {
 		return nil, fmt.Errorf("error preparing query InboxWaiting: %w", err)
@@ -669,6 +675,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deadLettersStmt: %w", cerr)
 		}
 	}
+	if q.deliveryStmt != nil {
+		if cerr := q.deliveryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deliveryStmt: %w", cerr)
+		}
+	}
 	if q.deliveryStateStmt != nil {
 		if cerr := q.deliveryStateStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deliveryStateStmt: %w", cerr)
@@ -802,6 +813,11 @@ func (q *Queries) Close() error {
 	if q.inboxOfKindStmt != nil {
 		if cerr := q.inboxOfKindStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing inboxOfKindStmt: %w", cerr)
+		}
+	}
+	if q.inboxRowStmt != nil {
+		if cerr := q.inboxRowStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing inboxRowStmt: %w", cerr)
 		}
 	}
 	if q.inboxWaitingStmt != nil {
@@ -1380,6 +1396,7 @@ type Queries struct {
 	crossingsStmt             *sql.Stmt
 	crossingsBetweenStmt      *sql.Stmt
 	deadLettersStmt           *sql.Stmt
+	deliveryStmt              *sql.Stmt
 	deliveryStateStmt         *sql.Stmt
 	differenceStmt            *sql.Stmt
 	dropAttachmentStmt        *sql.Stmt
@@ -1407,6 +1424,7 @@ type Queries struct {
 	inboxBeforeStmt           *sql.Stmt
 	inboxInStateStmt          *sql.Stmt
 	inboxOfKindStmt           *sql.Stmt
+	inboxRowStmt              *sql.Stmt
 	inboxWaitingStmt          *sql.Stmt
 	isEarlyStmt               *sql.Stmt
 	joinedStmt                *sql.Stmt
@@ -1546,6 +1564,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		crossingsStmt:             q.crossingsStmt,
 		crossingsBetweenStmt:      q.crossingsBetweenStmt,
 		deadLettersStmt:           q.deadLettersStmt,
+		deliveryStmt:              q.deliveryStmt,
 		deliveryStateStmt:         q.deliveryStateStmt,
 		differenceStmt:            q.differenceStmt,
 		dropAttachmentStmt:        q.dropAttachmentStmt,
@@ -1573,6 +1592,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		inboxBeforeStmt:           q.inboxBeforeStmt,
 		inboxInStateStmt:          q.inboxInStateStmt,
 		inboxOfKindStmt:           q.inboxOfKindStmt,
+		inboxRowStmt:              q.inboxRowStmt,
 		inboxWaitingStmt:          q.inboxWaitingStmt,
 		isEarlyStmt:               q.isEarlyStmt,
 		joinedStmt:                q.joinedStmt,

@@ -8,17 +8,19 @@ type Announced struct {
 	Route     string
 	Subject   string
 	MessageID string
+	RowDigest []byte
 }
 
 type Approval struct {
-	Office   string
-	IDKey    string
-	Digest   []byte
-	Approved bool
-	Caller   string
-	Reason   string
-	At       string
-	CommitNo int64
+	Office    string
+	IDKey     string
+	Digest    []byte
+	Approved  bool
+	Caller    string
+	Reason    string
+	At        string
+	CommitNo  int64
+	RowDigest []byte
 }
 
 type Arrival struct {
@@ -38,6 +40,7 @@ type Arrival struct {
 	Reason     string
 	Asks       string
 	SecondOf   string
+	RowDigest  []byte
 }
 
 type Attachment struct {
@@ -88,14 +91,15 @@ type AttachmentUse struct {
 }
 
 type Audit struct {
-	Leaf     int64
-	CommitNo int64
-	Ordinal  int64
-	At       string
-	Actor    string
-	Event    string
-	Subject  string
-	Digest   []byte
+	Leaf      int64
+	CommitNo  int64
+	Ordinal   int64
+	At        string
+	Actor     string
+	Event     string
+	Subject   string
+	Digest    []byte
+	RowDigest []byte
 }
 
 type Awaited struct {
@@ -106,11 +110,12 @@ type Awaited struct {
 }
 
 type Balance struct {
-	Partner  string
-	Restored int64
-	Upto     string
-	At       string
-	Compared int64
+	Partner   string
+	Restored  int64
+	Upto      string
+	At        string
+	Compared  int64
+	RowDigest []byte
 }
 
 type Content struct {
@@ -158,6 +163,7 @@ type Delivery struct {
 	Arrival     string
 	ValidUntil  string
 	Needed      string
+	RowDigest   []byte
 }
 
 type Difference struct {
@@ -201,6 +207,7 @@ type Handout struct {
 	Acknowledged   string
 	AcknowledgedBy string
 	CommitNo       int64
+	RowDigest      []byte
 }
 
 type Inbox struct {
@@ -231,34 +238,37 @@ type Inbox struct {
 	Replaces        string
 	AcceptedNo      int64
 	Offices         string
+	RowDigest       []byte
 }
 
 type Judgement struct {
-	Office   string
-	IDKey    string
-	Number   int64
-	ID       string
-	Digest   []byte
-	State    string
-	Caller   string
-	At       string
-	Faults   []byte
-	CommitNo int64
+	Office    string
+	IDKey     string
+	Number    int64
+	ID        string
+	Digest    []byte
+	State     string
+	Caller    string
+	At        string
+	Faults    []byte
+	CommitNo  int64
+	RowDigest []byte
 }
 
 type Judging struct {
-	Door     string
-	Party    string
-	IDKey    string
-	Attempts int64
-	Judged   bool
-	Tries    int64
-	NextTry  string
-	Trouble  string
-	Parked   bool
-	Owner    string
-	Token    int64
-	CommitNo int64
+	Door      string
+	Party     string
+	IDKey     string
+	Attempts  int64
+	Judged    bool
+	Tries     int64
+	NextTry   string
+	Trouble   string
+	Parked    bool
+	Owner     string
+	Token     int64
+	CommitNo  int64
+	RowDigest []byte
 }
 
 type Lease struct {
@@ -294,6 +304,7 @@ type Message struct {
 	Version         int64
 	Replaces        string
 	Repairs         string
+	RowDigest       []byte
 }
 
 type Movement struct {
@@ -305,6 +316,7 @@ type Movement struct {
 	Body      []byte
 	CommitNo  int64
 	Due       string
+	RowDigest []byte
 }
 
 type MovementIdentifier struct {
@@ -317,16 +329,17 @@ type MovementIdentifier struct {
 }
 
 type MovementOffice struct {
-	IDKey    string
-	Office   string
-	Roles    string
-	Kinds    string
-	State    string
-	Worklist string
-	Since    string
-	Expected string
-	Differs  bool
-	CommitNo int64
+	IDKey     string
+	Office    string
+	Roles     string
+	Kinds     string
+	State     string
+	Worklist  string
+	Since     string
+	Expected  string
+	Differs   bool
+	CommitNo  int64
+	RowDigest []byte
 }
 
 type Number struct {
@@ -346,6 +359,7 @@ type NumberBlock struct {
 	HandedOver   string
 	HandedOverBy string
 	CommitNo     int64
+	RowDigest    []byte
 }
 
 type NumberUse struct {
@@ -354,6 +368,7 @@ type NumberUse struct {
 	MessageID string
 	Taken     string
 	CommitNo  int64
+	RowDigest []byte
 }
 
 type Owner struct {
@@ -367,12 +382,14 @@ type Receipt struct {
 	Verdict   string
 	Verified  string
 	Statement []byte
+	RowDigest []byte
 }
 
 type Registered struct {
-	Partner string
-	Number  string
-	IDKey   string
+	Partner   string
+	Number    string
+	IDKey     string
+	RowDigest []byte
 }
 
 type Restoration struct {
@@ -394,6 +411,7 @@ type Ruling struct {
 	Reason      string
 	At          string
 	CommitNo    int64
+	RowDigest   []byte
 }
 
 type Settlement struct {
@@ -406,6 +424,7 @@ type Settlement struct {
 	Confirmed   string
 	ConfirmedBy string
 	CommitNo    int64
+	RowDigest   []byte
 }
 
 type Submission struct {
@@ -433,6 +452,7 @@ type Submission struct {
 	Version    int64
 	SecondOf   string
 	SecondKey  string
+	RowDigest  []byte
 }
 
 type Subscription struct {
@@ -447,17 +467,19 @@ type Subscription struct {
 	Ended     string
 	EndedBy   string
 	CommitNo  int64
+	RowDigest []byte
 }
 
 type Supervised struct {
-	Leaf     int64
-	Office   string
-	At       string
-	Kind     string
-	Caller   string
-	Reason   string
-	Movement string
-	Subject  string
+	Leaf      int64
+	Office    string
+	At        string
+	Kind      string
+	Caller    string
+	Reason    string
+	Movement  string
+	Subject   string
+	RowDigest []byte
 }
 
 type Unaccepted struct {
