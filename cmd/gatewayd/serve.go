@@ -85,6 +85,7 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 	})
 	log := event.NewLog(slog.New(s.Log.handler(std.err)), figures)
 	server.TakeLibraries(log)
+	db.OnDamage(func(d store.Damage) { log.Tell(event.Event{Name: event.RowDamaged, Cause: d}) })
 	for _, f := range found {
 		log.Tell(event.Event{Name: event.ConfigurationNoted, Code: f.Code, What: f.Path})
 	}

@@ -113,6 +113,7 @@ const (
 	CallBroke        Name = "call broke off"
 	InternalError    Name = "internal error"
 	StoreUnavailable Name = "store not available"
+	RowDamaged       Name = "row damaged"
 )
 
 // What happens at a door, and to the gateway as a whole.
@@ -232,6 +233,7 @@ var Kinds = []Kind{
 	{CallBroke, slog.LevelError, "The code broke off in a call.", []string{"method", "caller", "cause", "stack"}},
 	{InternalError, slog.LevelError, "A call failed for a reason of ours. The same is told once a minute, with how often.", []string{"method", "caller", "cause", "repeated"}},
 	{StoreUnavailable, slog.LevelError, "A call found the store closed, locked, full or unreadable. Told once a minute, with how often.", []string{"method", "caller", "cause", "repeated"}},
+	{RowDamaged, slog.LevelError, "A row of the database is not as it was written: nothing is made of it, and all others go on. Told once of each.", []string{"cause"}},
 	{CallRefused, slog.LevelWarn, "A call was refused at its door; for want of room, told once a minute for each caller, with how often.", []string{"method", "caller", "code", "codes", "repeated"}},
 	{RefusalsNotCounted, slog.LevelError, "How many calls were refused could not be written to the audit trail.", []string{"cause"}},
 	{CertificateRefused, slog.LevelWarn, "A handshake ended at a certificate.", []string{"code", "certificate"}},
