@@ -165,7 +165,7 @@ func TestParallelWhatIsBrokenIsFound(t *testing.T) {
 		list       func(list []*sent) []*sent
 		log        string
 		uses       func(now *invariant.Usage) // of China's gateway
-		past       bool // the gateway, which has written it otherwise
+		past       bool                       // the gateway, which has written it otherwise
 	}{
 		{name: "an arrival is lost", want: "I1", cn: "DELETE FROM arrival WHERE door = 'submit' AND id = 'MANIFEST-00001'"},
 		{name: "a submission is lost", want: "I1", cn: "DELETE FROM submission WHERE id = 'MANIFEST-00001'"},

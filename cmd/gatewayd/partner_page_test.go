@@ -271,9 +271,9 @@ func TestThePartnersProgramGetsItsFirstReceipt(t *testing.T) {
 	}
 }
 
-// TestThePartnersReceiverAnswers runs the program that takes what is posted: it answers at once, later by itself, or
+// TestParallelThePartnersReceiverAnswers runs the program that takes what is posted: it answers at once, later by itself, or
 // without a signature; what comes again gets the same receipt, and what does not verify none.
-func TestThePartnersReceiverAnswers(t *testing.T) {
+func TestParallelThePartnersReceiverAnswers(t *testing.T) {
 	program, err := filepath.Abs(filepath.Join(api, "receiver.py"))
 	if err != nil {
 		t.Fatal(err)
