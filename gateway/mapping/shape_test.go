@@ -67,7 +67,12 @@ func TestOneValueStandsForAllThatSayIt(t *testing.T) {
 	d := parse(t, `{"manifest": {"consignments": [
 		{"ucr": "A", "consignee": {"country": "RU"}, "totals": {"grossMass": {"kilograms": "5"}}},
 		{"ucr": "B", "consignee": {"country": "RU"}, "totals": {"grossMass": {"kilograms": "5"}}}]}}`)
-	encoded, _, faults := tab.Encode(d, false)
+	encoded, traced, faults := tab.Encode(d, true)
+	for path, want := range map[string]string{"consignments[0].consignee.country": "R001", "consignments[1].consignee.country": "R001", "consignments[1].totals.grossMass.kilograms": "R002"} {
+		if l, _ := traced.ByPath(path); l.Row != want || l.Path != path {
+			t.Errorf("%s is written as %+v", path, l)
+		}
+	}
 	if diff := cmp.Diff(`><Country>RU</Country><Kind>5</Kind><Consignment><Ucr>A</Ucr></Consignment><Consignment><Ucr>B</Ucr></Consignment>`, body(encoded.Bytes())); diff != "" || len(faults) > 0 {
 		t.Error(said(faults), diff)
 	}

@@ -122,6 +122,12 @@ func (e *encoder) put(r *program.Row, at *trace.Context, s *scope, text string, 
 	}
 	link.Element = into
 	e.trace(link)
+	if r.Equal && e.tracing { // all elements say it
+		for i := 1; i < len(r.Spread.List.List(at.Message)); i++ {
+			link.Index = int32(i)
+			e.trace(link)
+		}
+	}
 }
 
 // preferred returns the text in the first language that the row lists, else one whose
