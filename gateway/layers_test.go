@@ -102,7 +102,7 @@ var owners = []struct {
 	{"math/big", []string{"gateway/document", "gateway/mtls"}},
 	// seal reads the keys of signatures, which are no TLS keys.
 	{"crypto/x509", []string{"gateway/mtls", "gateway/seal", "cmd/"}},
-	{"net/http", []string{"gateway/server", "gateway/metrics", "gateway/api/exchange/v1", "cmd/"}},
+	{"net/http", []string{"gateway/peer", "gateway/server", "gateway/metrics", "gateway/api/exchange/v1", "cmd/"}},
 	{"google.golang.org/grpc", []string{"gateway/peer", "gateway/line", "gateway/server", "gateway/api/exchange/v1", "cmd/"}},
 	{"github.com/grpc-ecosystem/grpc-gateway", []string{"gateway/server", "gateway/api/exchange/v1"}},
 	{"google.golang.org/genproto", []string{"gateway/api/exchange/v1", "gateway/peer", "gateway/server", "cmd/"}},
