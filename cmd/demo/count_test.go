@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -50,6 +51,12 @@ func playTwo(t *testing.T, bin string, consignments int) *played {
 			t.Fatal(err)
 		}
 	}
+	for _, g := range p.side {
+		var err error
+		if g.idle, err = g.usage(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := p.load.run(ctx, 2, func(made int) bool { return made < consignments }); err != nil {
 		t.Fatal(err)
 	}
@@ -57,15 +64,39 @@ func playTwo(t *testing.T, bin string, consignments int) *played {
 		t.Fatal(err)
 	}
 	for _, g := range p.side {
-		if err := g.stop(); err != nil {
+		if err := errors.Join(g.rest(ctx), g.stop()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return p
 }
 
-// check checks copies of both databases in which something was changed meanwhile.
-func (p *played) check(t *testing.T, list []*sent, changed map[gateway.Administration]string, log string) invariant.Report {
+// undigested takes the digests away from the rows of a database: what is changed in it is as if a gateway had
+// written it so.
+func undigested(t *testing.T, db *sql.DB) {
+	t.Helper()
+	tables, err := db.Query("SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%row_digest%'")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var statements strings.Builder
+	for tables.Next() {
+		var name string
+		if err := tables.Scan(&name); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&statements, "UPDATE %s SET row_digest = 0; ", name)
+	}
+	if err := errors.Join(tables.Err(), tables.Close()); err != nil || statements.Len() == 0 {
+		t.Fatal("no rows with digests", err)
+	}
+	if _, err := db.Exec(statements.String()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// check checks copies of both databases in which something was changed meanwhile, by a gateway or past it.
+func (p *played) check(t *testing.T, list []*sent, changed map[gateway.Administration]string, log string, past bool) invariant.Report {
 	t.Helper()
 	dir := t.TempDir()
 	databases := make(map[gateway.Administration]string)
@@ -84,6 +115,9 @@ func (p *played) check(t *testing.T, list []*sent, changed map[gateway.Administr
 			t.Fatal(err)
 		}
 		if statements := changed[own]; statements != "" {
+			if !past {
+				undigested(t, db)
+			}
 			done, err := db.Exec(statements)
 			if err != nil {
 				t.Fatal(err)
@@ -116,7 +150,7 @@ func (p *played) check(t *testing.T, list []*sent, changed map[gateway.Administr
 // promised, and is found by the invariant that says so.
 func TestParallelWhatIsBrokenIsFound(t *testing.T) {
 	p := playTwo(t, built(t), 6)
-	if whole := p.check(t, p.load.list, nil, ""); whole.Total != 0 || len(whole.Sides) != 2 || whole.Sides[0].Acknowledged == 0 || whole.Sides[0].LogLines == 0 {
+	if whole := p.check(t, p.load.list, nil, "", false); whole.Total != 0 || len(whole.Sides) != 2 || whole.Sides[0].Acknowledged == 0 || whole.Sides[0].LogLines == 0 || whole.Sides[0].Processes != 1 {
 		t.Fatalf("what nobody has changed: %+v", whole)
 	}
 	const (
@@ -130,6 +164,8 @@ func TestParallelWhatIsBrokenIsFound(t *testing.T) {
 		cn, ru     string
 		list       func(list []*sent) []*sent
 		log        string
+		uses       func(now *invariant.Usage) // of China's gateway
+		past       bool                       // the gateway, which has written it otherwise
 	}{
 		{name: "an arrival is lost", want: "I1", cn: "DELETE FROM arrival WHERE door = 'submit' AND id = 'MANIFEST-00001'"},
 		{name: "a submission is lost", want: "I1", cn: "DELETE FROM submission WHERE id = 'MANIFEST-00001'"},
@@ -162,10 +198,12 @@ func TestParallelWhatIsBrokenIsFound(t *testing.T) {
 		{name: "a message is to another", want: "I4", cn: "UPDATE delivery SET recipient = 'KZ' WHERE id_key = " + oneMessage},
 		{name: "what came goes by another id", want: "I4", ru: "UPDATE inbox SET document_id = 'X-1' WHERE id_key = " + oneInbound},
 		{name: "what came is expected at another time", want: "I4", ru: "UPDATE inbox SET expected_arrival = '2020-01-01T00:00:00.000000000Z' WHERE id_key = " + oneInbound},
+		{name: "somebody has acted, says the disk", want: "I4", cn: "UPDATE audit SET actor = 'x' WHERE leaf = 3", past: true},
+		{name: "a message is valid for longer, says the disk", want: "I4", cn: "UPDATE delivery SET valid_until = '2999' WHERE id_key = " + oneMessage, past: true},
 		{name: "nobody has settled it", want: "I5", cn: "UPDATE delivery SET state = 'settled' WHERE id_key = " + oneMessage},
 		{name: "one person has settled it", want: "I5", cn: "UPDATE audit SET event = 'settlement by hand said', actor = 'anna' WHERE event = 'message queued' AND subject = (SELECT id FROM message ORDER BY id_key LIMIT 1); " +
 			"UPDATE audit SET event = 'message settled', actor = 'anna' WHERE event = 'message accepted' AND subject = (SELECT id FROM message ORDER BY id_key LIMIT 1); " +
-			"INSERT INTO settlement SELECT id_key, 'RU', 'told', zeroblob(31) || x'01', '2026-03-01T00:00:00.000000000Z', 'anna', '2026-03-01T00:00:01.000000000Z', 'anna', 1 FROM message ORDER BY id_key LIMIT 1; " +
+			"INSERT INTO settlement SELECT id_key, 'RU', 'told', zeroblob(31) || x'01', '2026-03-01T00:00:00.000000000Z', 'anna', '2026-03-01T00:00:01.000000000Z', 'anna', 1, 0 FROM message ORDER BY id_key LIMIT 1; " +
 			"UPDATE delivery SET state = 'settled' WHERE id_key = " + oneMessage},
 		{name: "what was made anew stands for what is there", want: "I3", cn: "UPDATE message SET repairs = (SELECT id FROM message ORDER BY id_key DESC LIMIT 1) WHERE id_key = " + oneMessage},
 		{name: "a part became what is not there", want: "I2", ru: "UPDATE submission SET message_id = '00000000-0000-4000-8000-000000000000' WHERE message_id <> ''"},
@@ -185,17 +223,27 @@ func TestParallelWhatIsBrokenIsFound(t *testing.T) {
 		{name: "a part was joined unseen", want: "I6", cn: "UPDATE audit SET event = 'seen' WHERE event = 'submission joined'"},
 		{name: "a change came first", want: "I7", ru: "UPDATE inbox SET replaces = '00000000-0000-4000-8000-000000000000' WHERE id_key = " + oneInbound},
 		{name: "a log names a person", want: "I8", log: "%s\n"},
+		{name: "something of each call goes on", want: "I9", uses: func(now *invariant.Usage) { now.Goroutines += 100 }},
+		{name: "files stay open", want: "I9", uses: func(now *invariant.Usage) { now.Descriptors += 100 }},
+		{name: "memory is not given back", want: "I9", uses: func(now *invariant.Usage) { now.Memory += 1 << 30 }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			list := slices.Clone(p.load.list)
 			if tt.list != nil {
 				list = tt.list(list)
 			}
+			if tt.uses != nil {
+				was := p.side["CN"].process
+				now := *was
+				tt.uses(&now.After)
+				p.side["CN"].process = &now
+				defer func() { p.side["CN"].process = was }()
+			}
 			log := tt.log
 			if log != "" {
 				log = fmt.Sprintf(log, p.operator(t))
 			}
-			got := p.check(t, list, map[gateway.Administration]string{"CN": tt.cn, "RU": tt.ru}, log)
+			got := p.check(t, list, map[gateway.Administration]string{"CN": tt.cn, "RU": tt.ru}, log, tt.past)
 			if !slices.ContainsFunc(got.Violations, func(v invariant.Violation) bool { return v.Invariant == tt.want }) {
 				t.Errorf("%d violations, none of %s: %v", got.Total, tt.want, got.Violations)
 			}

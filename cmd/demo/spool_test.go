@@ -125,7 +125,7 @@ func TestParallelAPostWithoutLine(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got := p.check(t, p.load.list, nil, "")
+	got := p.check(t, p.load.list, nil, "", false)
 	if got.Total != 0 || got.Sides[0].Messages["accepted"] != trucks || got.Sides[1].Inbound["accepted"] != trucks {
 		t.Errorf("%v; %d violations, such as %v", got.Sides, got.Total, got.Violations[:min(len(got.Violations), 5)])
 	}

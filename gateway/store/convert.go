@@ -55,7 +55,19 @@ func toStatement(s *Statement) ([]byte, error) {
 }
 
 // reading collects what is wrong with the columns of one row.
-type reading struct{ errs []error }
+type reading struct {
+	errs []error
+	told *damages
+}
+
+func (r reader) reading() reading { return reading{told: r.damages} }
+
+// intact refuses a row that is not as it was written.
+func (r *reading) intact(table, key string, row any) {
+	if err := intact(table, key, row); err != nil {
+		r.errs = append(r.errs, r.told.found(err))
+	}
+}
 
 func (r *reading) time(s string) time.Time {
 	t, err := parseTime(s)
@@ -93,8 +105,10 @@ func (r *reading) err(table string) error {
 	return nil
 }
 
-func toArrival(a rows.Arrival, j rows.Judging, content []byte) (Arrival, error) {
-	var r reading
+func (x reader) toArrival(a rows.Arrival, j rows.Judging, content []byte) (Arrival, error) {
+	r := x.reading()
+	r.intact("arrival", a.ID, &a)
+	r.intact("judging", a.ID, &j)
 	out := Arrival{
 		Door: a.Door, Party: a.Party, ID: a.ID, Caller: a.Caller, MediaType: a.MediaType, Header: a.Header, Signature: a.Signature,
 		Content: content, Digest: r.digest(a.Digest), Received: r.time(a.Received), Receipt: r.statement(a.Receipt), Reason: a.Reason, SecondOf: a.SecondOf, Erased: a.Erased,
@@ -109,8 +123,9 @@ func toArrival(a rows.Arrival, j rows.Judging, content []byte) (Arrival, error) 
 	return out, r.err("arrival")
 }
 
-func toTroubled(id string, digest []byte, received string, j rows.Judging) (Troubled, error) {
-	var r reading
+func (x reader) toTroubled(id string, digest []byte, received string, j rows.Judging) (Troubled, error) {
+	r := x.reading()
+	r.intact("judging", id, &j)
 	out := Troubled{
 		Door: j.Door, Party: j.Party, ID: id, Digest: r.digest(digest), Received: r.time(received), Tries: int(j.Tries),
 		NextTry: r.time(j.NextTry), Trouble: j.Trouble, Parked: j.Parked, Commit: gateway.Commit(j.CommitNo),
@@ -118,8 +133,9 @@ func toTroubled(id string, digest []byte, received string, j rows.Judging) (Trou
 	return out, r.err("judging")
 }
 
-func toSubmission(s rows.Submission, faults, canonical []byte) (Submission, error) {
-	var r reading
+func (x reader) toSubmission(s rows.Submission, faults, canonical []byte) (Submission, error) {
+	r := x.reading()
+	r.intact("submission", s.ID, &s)
 	out := Submission{
 		Office: s.Office, ID: s.ID, Kind: s.Kind, State: gateway.SubmissionState(s.State), Reason: s.Reason, Received: r.time(s.Received),
 		Digest: r.digest(s.Digest), Batch: s.Batch, DocumentID: s.DocumentID, Mapping: s.Mapping, Route: s.Route, Part: s.Part,
@@ -134,8 +150,9 @@ func toSubmission(s rows.Submission, faults, canonical []byte) (Submission, erro
 	return out, r.err("submission")
 }
 
-func toJudgement(j rows.Judgement, faults []byte) (Judgement, error) {
-	var r reading
+func (x reader) toJudgement(j rows.Judgement, faults []byte) (Judgement, error) {
+	r := x.reading()
+	r.intact("judgement", j.ID, &j)
 	out := Judgement{
 		Office: j.Office, ID: j.ID, Number: int(j.Number), Digest: r.digest(j.Digest), State: gateway.SubmissionState(j.State),
 		Caller: j.Caller, At: r.time(j.At), Commit: gateway.Commit(j.CommitNo),
@@ -147,16 +164,18 @@ func toJudgement(j rows.Judgement, faults []byte) (Judgement, error) {
 	return out, r.err("judgement")
 }
 
-func toApproval(a rows.Approval, id string) (Approval, error) {
-	var r reading
+func (x reader) toApproval(a rows.Approval, id string) (Approval, error) {
+	r := x.reading()
+	r.intact("approval", id, &a)
 	out := Approval{
 		Office: a.Office, ID: id, Digest: r.digest(a.Digest), Approved: a.Approved, Caller: a.Caller, Reason: a.Reason, At: r.time(a.At),
 	}
 	return out, r.err("approval")
 }
 
-func toRuling(u rows.Ruling, id string) (Ruling, error) {
-	var r reading
+func (x reader) toRuling(u rows.Ruling, id string) (Ruling, error) {
+	r := x.reading()
+	r.intact("ruling", id, &u)
 	out := Ruling{
 		Office: u.Office, ID: id, Digest: r.digest(u.Digest), Text: r.digest(u.TextDigest), Verdict: u.Verdict, Replacement: u.Replacement,
 		Caller: u.Caller, Reason: u.Reason, At: r.time(u.At),
@@ -168,8 +187,10 @@ func toCrossings(month string, c rows.CrossingsRow) CrossingCount {
 	return CrossingCount{Crossing{month, c.ExitOffice, c.EntryOffice, c.Basis, c.Inspected}, c.N}
 }
 
-func toMessage(m rows.Message, d rows.Delivery, payload, canonical, receipt []byte) (Message, error) {
-	var r reading
+func (x reader) toMessage(m rows.Message, d rows.Delivery, payload, canonical, receipt []byte) (Message, error) {
+	r := x.reading()
+	r.intact("message", m.ID, &m)
+	r.intact("delivery", m.ID, &d)
 	out := Message{
 		ID: gateway.MessageID(m.ID), Route: m.Route, Kind: m.Kind, Recipient: gateway.Administration(d.Recipient),
 		Sequence: gateway.Commit(d.Sequence), Conversation: m.Conversation, Chain: gateway.MessageID(d.Chain), DocumentID: m.DocumentID,
@@ -192,15 +213,17 @@ func toMessage(m rows.Message, d rows.Delivery, payload, canonical, receipt []by
 	return out, r.err("message")
 }
 
-func toReceipt(row rows.Receipt) (Receipt, error) {
-	var r reading
+func (x reader) toReceipt(row rows.Receipt) (Receipt, error) {
+	r := x.reading()
+	r.intact("receipt", row.IDKey, &row)
 	out := Receipt{Verdict: gateway.Verdict(row.Verdict), Verified: r.time(row.Verified)}
 	r.json(row.Statement, &out.Statement)
 	return out, r.err("receipt")
 }
 
-func toInbound(i rows.Inbox, faults, unread, receipt, canonical []byte) (Inbound, error) {
-	var r reading
+func (x reader) toInbound(i rows.Inbox, faults, unread, receipt, canonical []byte) (Inbound, error) {
+	r := x.reading()
+	r.intact("inbox", i.ID, &i)
 	out := Inbound{
 		ID: gateway.MessageID(i.ID), Sender: gateway.Administration(i.Sender), Kind: i.Kind, DocumentID: i.DocumentID,
 		State: gateway.MessageState(i.State), Received: r.time(i.Received), ExpectedArrival: r.time(i.ExpectedArrival),
@@ -219,8 +242,9 @@ func toInbound(i rows.Inbox, faults, unread, receipt, canonical []byte) (Inbound
 	return out, r.err("inbox")
 }
 
-func toMovement(m rows.Movement) (Movement, error) {
-	var r reading
+func (x reader) toMovement(m rows.Movement) (Movement, error) {
+	r := x.reading()
+	r.intact("movement", m.ID, &m)
 	out := Movement{
 		ID: gateway.MovementID(m.ID), Opened: r.time(m.Opened), First: r.time(m.FirstTime), Last: r.time(m.LastTime), Due: r.time(m.Due), Body: m.Body,
 		Commit: gateway.Commit(m.CommitNo),
@@ -228,8 +252,9 @@ func toMovement(m rows.Movement) (Movement, error) {
 	return out, r.err("movement")
 }
 
-func toListed(m rows.MovementOffice) (Listed, error) {
-	var r reading
+func (x reader) toListed(m rows.MovementOffice) (Listed, error) {
+	r := x.reading()
+	r.intact("movement_office", m.IDKey, &m)
 	out := Listed{
 		Movement: gateway.MovementID(m.IDKey), Office: m.Office, Roles: strings.Fields(m.Roles), Kinds: strings.Fields(m.Kinds), State: m.State, Worklist: m.Worklist,
 		Since: r.time(m.Since), Expected: r.time(m.Expected), Differs: m.Differs, Commit: gateway.Commit(m.CommitNo),
@@ -237,8 +262,9 @@ func toListed(m rows.MovementOffice) (Listed, error) {
 	return out, r.err("movement")
 }
 
-func toAuditRow(a rows.Audit) (AuditRow, error) {
-	var r reading
+func (x reader) toAuditRow(a rows.Audit) (AuditRow, error) {
+	r := x.reading()
+	r.intact("audit", fmt.Sprint(a.Leaf), &a)
 	out := AuditRow{
 		Leaf: a.Leaf, Commit: gateway.Commit(a.CommitNo), Ordinal: int(a.Ordinal), At: r.time(a.At),
 		Actor: a.Actor, Event: a.Event, Subject: a.Subject, Digest: r.digest(a.Digest),

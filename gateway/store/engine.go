@@ -70,6 +70,7 @@ type engine struct {
 	tool     func(alone bool) (*sql.DB, error)
 	snapshot func(alone bool) []string
 	others   string
+	check    string // what tells whether its file is sound; empty: it tells by itself
 }
 
 // engineOf is the engine of a place.
@@ -97,6 +98,7 @@ const (
 func sqliteEngine(file string) engine {
 	return engine{
 		place: file, dialect: goose.DialectSQLite3, tables: "migrations/sqlite", begin: "BEGIN IMMEDIATE", readers: 4,
+		check:   "PRAGMA integrity_check(100)",
 		prepare: func(ctx context.Context) error { return place(ctx, file) },
 		hold:    func() (io.Closer, error) { return hold(file) },
 		connect: func(to purpose) (*sql.DB, error) {

@@ -26,16 +26,17 @@ func (r reader) Balance(ctx context.Context, partner gateway.Administration) (Ba
 	if err != nil {
 		return Balance{Partner: partner}, IgnoreNotFound(err)
 	}
-	var c reading
+	c := r.reading()
+	c.intact("balance", row.Partner, &row)
 	out := Balance{Partner: partner, Restored: int(row.Restored), Upto: c.time(row.Upto), At: c.time(row.At), Compared: int(row.Compared)}
 	return out, c.err("balance")
 }
 
 // PutBalance stores how far the exchange with a partner has been balanced.
 func (t *Tx) PutBalance(b Balance) error {
-	return put("balance", t.q.PutBalance(within, rows.PutBalanceParams{
+	return put("balance", t.q.PutBalance(within, digested("balance", rows.PutBalanceParams{
 		Partner: string(b.Partner), Restored: int64(b.Restored), Upto: formatTime(b.Upto), At: formatTime(b.At), Compared: int64(b.Compared),
-	}))
+	})))
 }
 
 // verdictOf is what a state says that a receipt said; RCV of what is not judged.

@@ -251,7 +251,7 @@ func (t *target) restored(ctx context.Context, made Copy, at time.Time) error {
 		// Which numbers were taken since it was saved, nobody knows. A block of which none had been would hide the
 		// one in which they are handed over anew.
 		{"DELETE FROM number_block WHERE taken = 0", nil},
-		{"UPDATE number_block SET size = taken WHERE taken < size", nil},
+		{"UPDATE number_block SET size = taken, row_digest = 0 WHERE taken < size", nil},
 		{"DELETE FROM copied WHERE one = 1", nil},
 		{"COMMIT", nil},
 	}

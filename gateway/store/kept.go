@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -26,9 +27,9 @@ type Kept struct {
 
 // PutKept stores until when something is kept.
 func (t *Tx) PutKept(k Kept) error {
-	return put("kept", t.q.PutKept(within, rows.PutKeptParams{
+	return put("kept", t.q.PutKept(within, digested("kept", rows.PutKeptParams{
 		Door: k.Door, Party: k.Party, IDKey: gateway.FoldID(k.ID), ID: k.ID, Until: formatTime(k.Until), Rule: k.Rule, Erased: formatTime(k.Erased), CommitNo: int64(t.Commit),
-	}))
+	})))
 }
 
 // KeepLonger stores until when something is kept. Nothing was decided by that: a unit of work that does nothing else
@@ -46,7 +47,7 @@ func (r reader) Kept(ctx context.Context, door, party, id string) (Kept, error) 
 	if err != nil {
 		return Kept{}, err
 	}
-	return toKept(row)
+	return r.toKept(row)
 }
 
 // KeptOver returns what is to be looked at at an instant, the longest over first.
@@ -54,11 +55,12 @@ func (r reader) KeptOver(ctx context.Context, at time.Time, limit int) ([]Kept, 
 	found, err := ask(ctx, r, "kept", func(ctx context.Context) ([]rows.Kept, error) {
 		return r.q.KeptOver(ctx, rows.KeptOverParams{Until: formatTime(at), Most: int32(limit)})
 	})
-	return all(found, err, toKept)
+	return listed(all(found, err, r.toKept))
 }
 
-func toKept(row rows.Kept) (Kept, error) {
-	var r reading
+func (x reader) toKept(row rows.Kept) (Kept, error) {
+	r := x.reading()
+	r.intact("kept", row.ID, &row)
 	k := Kept{
 		Door: row.Door, Party: row.Party, ID: row.ID, Until: r.time(row.Until), Rule: row.Rule, Erased: r.time(row.Erased), Commit: gateway.Commit(row.CommitNo),
 	}
@@ -96,36 +98,61 @@ func (t *Tx) Erase(k Kept) (done bool, err error) {
 	return false, nil
 }
 
-// erase marks the rows of a record as erased and returns what they named.
+// erase marks the rows of a record as erased and returns what they named. One that is not as it was written is
+// refused, and its documents stay.
 func (t *Tx) erase(door, party, key string) (digests [][]byte, done bool, err error) {
 	if door == DoorOut {
-		of, err := t.q.EraseMessage(within, key)
-		for _, m := range of {
+		m, err := t.q.MessageRow(within, key)
+		err = t.eraseRow("message", key, &m, &m.Erased, err, func(d rowDigest) error {
 			digests = append(digests, m.Payload, m.Canonical)
-		}
+			return t.q.EraseMessage(within, rows.EraseMessageParams{IDKey: key, RowDigest: d})
+		})
 		return digests, true, err
 	}
-	digests, err = t.q.EraseArrival(within, rows.EraseArrivalParams{Door: door, Party: party, IDKey: key})
-	if err != nil {
+	a, err := t.q.ArrivalRow(within, rows.ArrivalRowParams{Door: door, Party: party, IDKey: key})
+	if err := t.eraseRow("arrival", key, &a, &a.Erased, err, func(d rowDigest) error {
+		digests = append(digests, a.Content)
+		return t.q.EraseArrival(within, rows.EraseArrivalParams{Door: door, Party: party, IDKey: key, RowDigest: d})
+	}); err != nil {
 		return nil, false, err
 	}
 	switch door {
 	case DoorSubmit:
-		of, err := t.q.EraseSubmission(within, rows.EraseSubmissionParams{Office: party, IDKey: key})
-		if err != nil {
+		s, err := t.q.SubmissionRow(within, rows.SubmissionRowParams{Office: party, IDKey: key})
+		if err := t.eraseRow("submission", key, &s, &s.Erased, err, func(d rowDigest) error {
+			digests = append(digests, s.Canonical, s.Faults)
+			return t.q.EraseSubmission(within, rows.EraseSubmissionParams{Office: party, IDKey: key, RowDigest: d})
+		}); err != nil {
 			return nil, false, err
 		}
-		for _, s := range of {
-			digests = append(digests, s.Canonical, s.Faults)
+		judged, err := t.q.JudgementRows(within, rows.JudgementRowsParams{Office: party, IDKey: key, Limit: judgementsAtOnce})
+		for i := range judged {
+			j := &judged[i]
+			err = cmp.Or(err, t.eraseRow("judgement", key, j, &j.Erased, nil, func(d rowDigest) error {
+				digests = append(digests, j.Faults)
+				return t.q.EraseJudgement(within, rows.EraseJudgementParams{Office: party, IDKey: key, Number: j.Number, RowDigest: d})
+			}))
 		}
-		judged, err := t.q.EraseJudgements(within, rows.EraseJudgementsParams{Office: party, IDKey: key, Limit: judgementsAtOnce})
-		return append(digests, judged...), len(judged) < judgementsAtOnce, err
+		return digests, len(judged) < judgementsAtOnce, err
 	case DoorPeer:
-		of, err := t.q.EraseInbound(within, rows.EraseInboundParams{Sender: party, IDKey: key})
-		for _, in := range of {
+		in, err := t.q.InboxRow(within, rows.InboxRowParams{Sender: party, IDKey: key})
+		err = t.eraseRow("inbox", key, &in, &in.Erased, err, func(d rowDigest) error {
 			digests = append(digests, in.Canonical, in.Faults, in.Unread)
-		}
+			return t.q.EraseInbound(within, rows.EraseInboundParams{Sender: party, IDKey: key, RowDigest: d})
+		})
 		return digests, true, err
 	}
 	return digests, true, nil
+}
+
+// eraseRow marks a row as erased, if there is one and it is not yet.
+func (t *Tx) eraseRow(table, key string, row any, erased *bool, err error, mark func(d rowDigest) error) error {
+	if err != nil {
+		return IgnoreNotFound(notFound(err))
+	}
+	if err := t.intact(table, key, row); err != nil || *erased {
+		return err
+	}
+	*erased = true
+	return mark(digestOfRow(table, row))
 }

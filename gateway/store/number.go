@@ -88,10 +88,10 @@ func (b NumberBlock) at(number string) (int64, bool) {
 
 // PutNumberBlock stores a block that is new.
 func (t *Tx) PutNumberBlock(b NumberBlock) error {
-	return put("number block", t.q.PutNumberBlock(within, rows.PutNumberBlockParams{
+	return put("number block", t.q.PutNumberBlock(within, digested("number_block", rows.PutNumberBlockParams{
 		Office: b.Office, First: b.First, Series: series(b.First), Size: b.Size, Taken: b.Taken,
 		HandedOver: formatTime(b.HandedOver), HandedOverBy: b.HandedOverBy, CommitNo: int64(t.Commit),
-	}))
+	})))
 }
 
 // TakeNumber notes that a message takes a number of its office; those before it in its block are not taken
@@ -103,9 +103,9 @@ func (t *Tx) TakeNumber(office, number string, message gateway.MessageID) error 
 	}
 	at, _ := b.at(number)
 	b.Taken = at + 1
-	return errors.Join(t.PutNumberBlock(b), put("number use", t.q.PutNumberUse(within, rows.PutNumberUseParams{
+	return errors.Join(t.PutNumberBlock(b), put("number use", t.q.PutNumberUse(within, digested("number_use", rows.PutNumberUseParams{
 		Number: number, Office: office, MessageID: string(message), Taken: formatTime(t.now), CommitNo: int64(t.Commit),
-	})))
+	}))))
 }
 
 // NumberFree returns ErrNumberTaken of a number that a message of an office could not take.
@@ -133,7 +133,7 @@ func (r reader) NumberBlockUpto(ctx context.Context, number string) (NumberBlock
 	if err != nil {
 		return NumberBlock{}, err
 	}
-	return toNumberBlock(row)
+	return r.toNumberBlock(row)
 }
 
 // NumberBlocksLeft returns the blocks of an office that have numbers left, in the order in which they are
@@ -142,7 +142,7 @@ func (r reader) NumberBlocksLeft(ctx context.Context, office string, limit int) 
 	found, err := ask(ctx, r, "number block", func(ctx context.Context) ([]rows.NumberBlock, error) {
 		return r.q.NumberBlocksLeft(ctx, rows.NumberBlocksLeftParams{Office: office, Limit: int32(limit)})
 	})
-	return all(found, err, toNumberBlock)
+	return all(found, err, r.toNumberBlock)
 }
 
 // NumberBlocks returns the blocks of an office, the latest first.
@@ -150,7 +150,7 @@ func (r reader) NumberBlocks(ctx context.Context, office string, limit int) ([]N
 	found, err := ask(ctx, r, "number block", func(ctx context.Context) ([]rows.NumberBlock, error) {
 		return r.q.NumberBlocks(ctx, rows.NumberBlocksParams{Office: office, Limit: int32(limit)})
 	})
-	return all(found, err, toNumberBlock)
+	return listed(all(found, err, r.toNumberBlock))
 }
 
 // NumberUses returns what an office's messages have taken before a use, the latest first; all, of its zero
@@ -162,15 +162,17 @@ func (r reader) NumberUses(ctx context.Context, office string, before NumberUse,
 	found, err := ask(ctx, r, "number use", func(ctx context.Context) ([]rows.NumberUse, error) {
 		return r.q.NumberUses(ctx, rows.NumberUsesParams{Office: office, Before: int64(before.Commit), Number: before.Number, Most: int32(limit)})
 	})
-	return all(found, err, func(row rows.NumberUse) (NumberUse, error) {
-		var r reading
-		u := NumberUse{Number: row.Number, Office: row.Office, Message: gateway.MessageID(row.MessageID), Taken: r.time(row.Taken), Commit: gateway.Commit(row.CommitNo)}
-		return u, r.err("number use")
-	})
+	return listed(all(found, err, func(row rows.NumberUse) (NumberUse, error) {
+		c := r.reading()
+		c.intact("number_use", row.Number, &row)
+		u := NumberUse{Number: row.Number, Office: row.Office, Message: gateway.MessageID(row.MessageID), Taken: c.time(row.Taken), Commit: gateway.Commit(row.CommitNo)}
+		return u, c.err("number use")
+	}))
 }
 
-func toNumberBlock(row rows.NumberBlock) (NumberBlock, error) {
-	var r reading
+func (x reader) toNumberBlock(row rows.NumberBlock) (NumberBlock, error) {
+	r := x.reading()
+	r.intact("number_block", row.First, &row)
 	b := NumberBlock{
 		Office: row.Office, First: row.First, Size: row.Size, Taken: row.Taken,
 		HandedOver: r.time(row.HandedOver), HandedOverBy: row.HandedOverBy, Commit: gateway.Commit(row.CommitNo),

@@ -28,7 +28,7 @@ func (r reader) nearest(ctx context.Context, to gateway.Administration, needed, 
 // lapsed names messages that are this process's to end.
 func (r reader) lapsed(ctx context.Context, to gateway.Administration, at time.Time, limit int) ([]Turn, error) {
 	found, err := ask(ctx, r, "lapsed turns", func(ctx context.Context) ([]rows.LapsedTurnsRow, error) {
-		return r.q.LapsedTurns(ctx, rows.LapsedTurnsParams{Recipient: string(to), Past: formatTime(at), Owner: r.owner, Most: int32(limit)})
+		return r.q.LapsedTurns(ctx, rows.LapsedTurnsParams{Recipient: string(to), Past: formatTime(at), Due: formatTime(at), Owner: r.owner, Most: int32(limit)})
 	})
 	return all(found, err, func(row rows.LapsedTurnsRow) (Turn, error) {
 		return toTurn(row.ID, row.NextAttempt, row.PayloadSize, row.Owner, row.Token)
@@ -52,9 +52,9 @@ func (r reader) WaitingFor(ctx context.Context, partner gateway.Administration, 
 			Recipient: string(partner), Needed: formatTime(after.Needed), IDKey: gateway.FoldID(string(after.ID)), Most: int32(limit),
 		})
 	})
-	return all(found, err, func(row rows.WaitingMessagesRow) (Message, error) {
-		return toMessage(row.Message, row.Delivery, nil, nil, nil)
-	})
+	return listed(all(found, err, func(row rows.WaitingMessagesRow) (Message, error) {
+		return r.toMessage(row.Message, row.Delivery, nil, nil, nil)
+	}))
 }
 
 // ChainHead returns the oldest message of a chain that waits still: the others wait for it.
@@ -91,7 +91,7 @@ func (r reader) DeadLetters(ctx context.Context, before gateway.Commit, limit in
 			return r.q.DeadLetters(ctx, rows.DeadLettersParams{Least: int64(from), Upto: int64(to), Most: int32(limit)})
 		})
 		return all(found, err, func(row rows.DeadLettersRow) (Message, error) {
-			return toMessage(row.Message, row.Delivery, nil, nil, nil)
+			return r.toMessage(row.Message, row.Delivery, nil, nil, nil)
 		})
 	})
 }
@@ -99,9 +99,16 @@ func (r reader) DeadLetters(ctx context.Context, before gateway.Commit, limit in
 // Redrive has a dead letter be delivered again from now on, in the state and for as long as the
 // message says. One that is none any more is refused with ErrNotFound.
 func (t *Tx) Redrive(m Message) error {
-	if err := changed("dead letter", ErrNotFound)(t.q.Redrive(within, rows.RedriveParams{
+	set := rows.RedriveParams{
 		State: string(m.State), ValidUntil: formatTime(m.ValidUntil), NextAttempt: formatTime(t.now), CommitNo: int64(t.Commit), IDKey: gateway.FoldID(string(m.ID)),
-	})); err != nil {
+	}
+	var err error
+	if set.RowDigest, err = t.deliveryDigest(set.IDKey, func(d *rows.Delivery) {
+		d.State, d.Reason, d.ValidUntil, d.Tries, d.Troubles, d.Parked = set.State, "", set.ValidUntil, 0, 0, false
+	}); err != nil {
+		return put("dead letter", err)
+	}
+	if err := changed("dead letter", ErrNotFound)(t.q.Redrive(within, set)); err != nil {
 		return err
 	}
 	return t.touch(m.Whole)
@@ -112,9 +119,9 @@ func (r reader) MadeAnew(ctx context.Context, id gateway.MessageID, limit int) (
 	found, err := ask(ctx, r, "repairs", func(ctx context.Context) ([]rows.RepairOfRow, error) {
 		return r.q.RepairOf(ctx, rows.RepairOfParams{Repairs: string(id), Limit: int32(limit)})
 	})
-	return all(found, err, func(row rows.RepairOfRow) (Message, error) {
-		return toMessage(row.Message, row.Delivery, nil, nil, nil)
-	})
+	return listed(all(found, err, func(row rows.RepairOfRow) (Message, error) {
+		return r.toMessage(row.Message, row.Delivery, nil, nil, nil)
+	}))
 }
 
 // PutSettlement stores what is said of a message; confirmed, it settles it. One that is no dead
@@ -122,16 +129,20 @@ func (r reader) MadeAnew(ctx context.Context, id gateway.MessageID, limit int) (
 func (t *Tx) PutSettlement(s Settlement, whole gateway.MessageID) error {
 	key := gateway.FoldID(string(s.ID))
 	if !s.Confirmed.IsZero() {
+		digest, err := t.deliveryDigest(key, func(d *rows.Delivery) { d.State, d.Reason = string(gateway.Settled), s.Reason })
+		if err != nil {
+			return put("settlement", err)
+		}
 		if err := changed("dead letter", ErrNotFound)(t.q.SettleMessage(within, rows.SettleMessageParams{
-			Reason: s.Reason, CommitNo: int64(t.Commit), IDKey: key,
+			Reason: s.Reason, CommitNo: int64(t.Commit), IDKey: key, RowDigest: digest,
 		})); err != nil {
 			return err
 		}
 	}
-	return put("settlement", t.q.PutSettlement(within, rows.PutSettlementParams{
+	return put("settlement", t.q.PutSettlement(within, digested("settlement", rows.PutSettlementParams{
 		IDKey: key, Recipient: string(s.Recipient), Reason: s.Reason, Evidence: toDigest(s.Evidence), Proposed: formatTime(s.Proposed),
 		ProposedBy: s.ProposedBy, Confirmed: formatTime(s.Confirmed), ConfirmedBy: s.ConfirmedBy, CommitNo: int64(t.Commit),
-	}), t.touch(whole))
+	})), t.touch(whole))
 }
 
 // DropSettlement forgets what is said of a message and nobody has confirmed.
@@ -147,7 +158,8 @@ func (r reader) Settlement(ctx context.Context, id gateway.MessageID) (Settlemen
 	if err != nil {
 		return Settlement{}, err
 	}
-	var c reading
+	c := r.reading()
+	c.intact("settlement", string(id), &row)
 	out := Settlement{
 		ID: id, Recipient: gateway.Administration(row.Recipient), Reason: row.Reason, Evidence: c.digest(row.Evidence), Proposed: c.time(row.Proposed),
 		ProposedBy: row.ProposedBy, Confirmed: c.time(row.Confirmed), ConfirmedBy: row.ConfirmedBy, Commit: gateway.Commit(row.CommitNo),

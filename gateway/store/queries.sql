@@ -33,23 +33,23 @@ INSERT INTO content (digest, bytes) VALUES ($1, $2) ON CONFLICT (digest) DO NOTH
 
 -- name: PutArrival :exec
 INSERT INTO arrival (door, party, id_key, id, caller, media_type, recipients, header, signature, content, digest, received, receipt, reason, asks,
-    second_of, erased)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+    second_of, erased, row_digest)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 ON CONFLICT (door, party, id_key) DO UPDATE SET id = excluded.id, caller = excluded.caller, media_type = excluded.media_type,
     recipients = excluded.recipients, header = excluded.header, signature = excluded.signature, content = excluded.content,
     digest = excluded.digest, received = excluded.received, receipt = excluded.receipt, reason = excluded.reason,
-    asks = excluded.asks, second_of = excluded.second_of, erased = excluded.erased;
+    asks = excluded.asks, second_of = excluded.second_of, erased = excluded.erased, row_digest = excluded.row_digest;
 
 -- name: PutJudging :exec
-INSERT INTO judging (door, party, id_key, attempts, judged, tries, next_try, trouble, parked, owner, token, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+INSERT INTO judging (door, party, id_key, attempts, judged, tries, next_try, trouble, parked, owner, token, commit_no, row_digest)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 ON CONFLICT (door, party, id_key) DO UPDATE SET attempts = excluded.attempts, judged = excluded.judged, tries = excluded.tries,
     next_try = excluded.next_try, trouble = excluded.trouble, parked = excluded.parked, owner = excluded.owner, token = excluded.token,
-    commit_no = excluded.commit_no;
+    commit_no = excluded.commit_no, row_digest = excluded.row_digest;
 
 -- name: SetJudging :execrows
 -- Only as long as nobody else has taken it.
-UPDATE judging SET judged = $1, tries = $2, next_try = $3, trouble = $4, parked = $5, owner = '', commit_no = $6
+UPDATE judging SET judged = $1, tries = $2, next_try = $3, trouble = $4, parked = $5, owner = '', commit_no = $6, row_digest = $12
 WHERE door = $7 AND party = $8 AND id_key = $9 AND owner = $10 AND token = $11;
 
 -- name: CountAttempt :execrows
@@ -81,18 +81,18 @@ ORDER BY j.commit_no;
 
 -- name: PutSubmission :exec
 INSERT INTO submission (office, id_key, id, kind, state, reason, received, digest, batch, batch_key, document_id, mapping, route, part,
-    join_key, waits_for, expires, message_id, version, faults, canonical, second_of, second_key, erased, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
+    join_key, waits_for, expires, message_id, version, faults, canonical, second_of, second_key, erased, commit_no, row_digest)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)
 ON CONFLICT (office, id_key) DO UPDATE SET id = excluded.id, kind = excluded.kind, state = excluded.state, reason = excluded.reason,
     received = excluded.received, digest = excluded.digest, batch = excluded.batch, batch_key = excluded.batch_key,
     document_id = excluded.document_id, mapping = excluded.mapping, route = excluded.route, part = excluded.part,
     join_key = excluded.join_key, waits_for = excluded.waits_for, expires = excluded.expires, message_id = excluded.message_id, version = excluded.version,
     faults = excluded.faults, canonical = excluded.canonical, second_of = excluded.second_of, second_key = excluded.second_key,
-    erased = excluded.erased, commit_no = excluded.commit_no;
+    erased = excluded.erased, commit_no = excluded.commit_no, row_digest = excluded.row_digest;
 
 -- name: AddJudgement :exec
-INSERT INTO judgement (office, id_key, number, id, digest, state, caller, at, faults, commit_no)
-VALUES ($1, $2, (SELECT coalesce(max(j.number), 0) + 1 FROM judgement AS j WHERE j.office = $1 AND j.id_key = $2), $3, $4, $5, $6, $7, $8, $9);
+INSERT INTO judgement (office, id_key, number, id, digest, state, caller, at, faults, commit_no, row_digest)
+VALUES ($1, $2, (SELECT coalesce(max(j.number), 0) + 1 FROM judgement AS j WHERE j.office = $1 AND j.id_key = $2), $3, $4, $5, $6, $7, $8, $9, $10);
 
 -- name: Judgements :many
 SELECT sqlc.embed(j), f.bytes AS faults
@@ -101,13 +101,13 @@ WHERE j.office = $1 AND j.id_key = $2
 ORDER BY j.number DESC LIMIT $3;
 
 -- name: AddApproval :exec
-INSERT INTO approval (office, id_key, digest, approved, caller, reason, at, commit_no) VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+INSERT INTO approval (office, id_key, digest, approved, caller, reason, at, commit_no, row_digest) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
 
 -- name: Approval :one
 SELECT * FROM approval WHERE office = $1 AND id_key = $2 AND digest = $3;
 
 -- name: AddRuling :exec
-INSERT INTO ruling (office, id_key, digest, text_digest, verdict, replacement, caller, reason, at, commit_no) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
+INSERT INTO ruling (office, id_key, digest, text_digest, verdict, replacement, caller, reason, at, commit_no, row_digest) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
 -- name: Rulings :many
 SELECT * FROM ruling WHERE office = $1 AND id_key = $2 AND digest = $3 ORDER BY text_digest LIMIT $4;
@@ -234,8 +234,8 @@ ORDER BY s.commit_no DESC, s.id LIMIT sqlc.arg(most);
 -- name: PutMessage :exec
 INSERT INTO message (id_key, id, route, kind, conversation, document_id, document_key, created, expected_arrival, late_by,
     header, signature, payload, payload_size, payload_digest, canonical, canonical_digest, mapping, mapping_digest, schema_digest,
-    whole, whole_key, part, split, version, replaces, repairs, erased)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)
+    whole, whole_key, part, split, version, replaces, repairs, erased, row_digest)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)
 ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, route = excluded.route, kind = excluded.kind, conversation = excluded.conversation,
     document_id = excluded.document_id, document_key = excluded.document_key, created = excluded.created,
     expected_arrival = excluded.expected_arrival, late_by = excluded.late_by,
@@ -243,47 +243,50 @@ ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, route = excluded.route, kin
     canonical = excluded.canonical, canonical_digest = excluded.canonical_digest, mapping = excluded.mapping,
     mapping_digest = excluded.mapping_digest, schema_digest = excluded.schema_digest, whole = excluded.whole,
     whole_key = excluded.whole_key, part = excluded.part, split = excluded.split,
-    version = excluded.version, replaces = excluded.replaces, repairs = excluded.repairs, erased = excluded.erased;
+    version = excluded.version, replaces = excluded.replaces, repairs = excluded.repairs, erased = excluded.erased, row_digest = excluded.row_digest;
 
 -- name: PutDelivery :exec
 INSERT INTO delivery (id_key, recipient, chain, sequence, state, reason, attempts, tries, troubles, parked, next_attempt,
-    last_error, answers, answered, withdrawal, arrival, owner, token, valid_until, needed, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+    last_error, answers, answered, withdrawal, arrival, owner, token, valid_until, needed, commit_no, row_digest)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
 ON CONFLICT (id_key) DO UPDATE SET recipient = excluded.recipient, chain = excluded.chain, sequence = excluded.sequence,
     state = excluded.state, reason = excluded.reason, attempts = excluded.attempts, tries = excluded.tries, troubles = excluded.troubles,
     parked = excluded.parked, next_attempt = excluded.next_attempt,
     last_error = excluded.last_error, answers = excluded.answers, answered = excluded.answered,
     withdrawal = excluded.withdrawal, arrival = excluded.arrival, owner = excluded.owner,
-    token = excluded.token, valid_until = excluded.valid_until, needed = excluded.needed, commit_no = excluded.commit_no;
+    token = excluded.token, valid_until = excluded.valid_until, needed = excluded.needed, commit_no = excluded.commit_no, row_digest = excluded.row_digest;
 
 -- name: SetDelivery :execrows
 -- Only as long as nobody else has taken it.
 UPDATE delivery SET state = $1, reason = $2, attempts = $3, tries = $4, troubles = $5, parked = $6, next_attempt = $7, last_error = $8,
-    answered = $9, owner = sqlc.arg(next_owner), commit_no = $10
+    answered = $9, owner = sqlc.arg(next_owner), token = sqlc.arg(next_token), commit_no = $10, row_digest = sqlc.arg(row_digest)
 WHERE id_key = $11 AND owner = $12 AND token = $13;
 
 -- name: PutReceipt :exec
-INSERT INTO receipt (id_key, number, verdict, verified, statement) VALUES ($1, $2, $3, $4, $5);
+INSERT INTO receipt (id_key, number, verdict, verified, statement, row_digest) VALUES ($1, $2, $3, $4, $5, $6);
 
 -- name: Receipts :many
 SELECT * FROM receipt WHERE id_key = $1 ORDER BY number;
 
 -- name: SetAnswers :execrows
-UPDATE delivery SET answers = $1, commit_no = $2 WHERE id_key = $3;
+UPDATE delivery SET answers = $1, commit_no = $2, row_digest = $4 WHERE id_key = $3;
 
 -- name: SetToldArrival :execrows
-UPDATE delivery SET arrival = $1, commit_no = $2 WHERE id_key = $3;
+UPDATE delivery SET arrival = $1, commit_no = $2, row_digest = $4 WHERE id_key = $3;
+
+-- name: Delivery :one
+SELECT * FROM delivery WHERE id_key = $1;
 
 -- name: DeliveryState :one
 SELECT state FROM delivery WHERE id_key = $1;
 
 -- name: Withdraw :execrows
 -- Only before any attempt; whoever has taken it finds that it is another's.
-UPDATE delivery SET state = 'withdrawn', reason = $1, owner = '', token = token + 1, commit_no = $2
+UPDATE delivery SET state = 'withdrawn', reason = $1, owner = '', token = token + 1, commit_no = $2, row_digest = $4
 WHERE id_key = $3 AND state = 'queued' AND attempts = 0;
 
 -- name: SetWithdrawal :execrows
-UPDATE delivery SET withdrawal = $1, commit_no = $2 WHERE id_key = $3;
+UPDATE delivery SET withdrawal = $1, commit_no = $2, row_digest = $4 WHERE id_key = $3;
 
 -- name: Message :one
 -- With the receipt that gave it its state: the first verdict, or else the first that says that the partner has it.
@@ -333,10 +336,10 @@ WHERE d.id_key IN (SELECT n.id_key FROM delivery AS n WHERE n.recipient = sqlc.a
 ORDER BY d.needed, d.id_key LIMIT sqlc.arg(most);
 
 -- name: LapsedTurns :many
--- Those whose validity is over.
+-- Those whose validity is over, and that are due.
 SELECT m.id, d.next_attempt, m.payload_size, d.owner, d.token
 FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
-WHERE d.recipient = sqlc.arg(recipient) AND d.state IN ('queued', 'sent', 'received') AND d.valid_until < sqlc.arg(past) AND d.owner = sqlc.arg(owner)
+WHERE d.recipient = sqlc.arg(recipient) AND d.state IN ('queued', 'sent', 'received') AND d.valid_until < sqlc.arg(past) AND d.next_attempt <= sqlc.arg(due) AND d.owner = sqlc.arg(owner)
 ORDER BY d.valid_until, d.id_key LIMIT sqlc.arg(most);
 
 -- name: WaitingMessages :many
@@ -367,11 +370,11 @@ ORDER BY d.commit_no DESC, d.id_key DESC LIMIT sqlc.arg(most);
 -- name: Redrive :execrows
 -- Whoever thinks that it is its own finds that it is not.
 UPDATE delivery SET state = sqlc.arg(state), reason = '', valid_until = sqlc.arg(valid_until), next_attempt = sqlc.arg(next_attempt), tries = 0, troubles = 0,
-    parked = FALSE, owner = '', token = token + 1, commit_no = sqlc.arg(commit_no)
+    parked = FALSE, owner = '', token = token + 1, commit_no = sqlc.arg(commit_no), row_digest = sqlc.arg(row_digest)
 WHERE id_key = sqlc.arg(id_key) AND state = 'dead';
 
 -- name: SettleMessage :execrows
-UPDATE delivery SET state = 'settled', reason = $1, owner = '', token = token + 1, commit_no = $2 WHERE id_key = $3 AND state = 'dead';
+UPDATE delivery SET state = 'settled', reason = $1, owner = '', token = token + 1, commit_no = $2, row_digest = $4 WHERE id_key = $3 AND state = 'dead';
 
 -- name: RepairOf :many
 -- What was made anew in the place of a message, the last first.
@@ -379,10 +382,10 @@ SELECT sqlc.embed(m), sqlc.embed(d) FROM message AS m JOIN delivery AS d ON d.id
 WHERE m.repairs = $1 AND m.repairs <> '' ORDER BY d.sequence DESC, d.id_key LIMIT $2;
 
 -- name: PutSettlement :exec
-INSERT INTO settlement (id_key, recipient, reason, evidence, proposed, proposed_by, confirmed, confirmed_by, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO settlement (id_key, recipient, reason, evidence, proposed, proposed_by, confirmed, confirmed_by, commit_no, row_digest)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (id_key) DO UPDATE SET reason = excluded.reason, evidence = excluded.evidence, proposed = excluded.proposed,
-    proposed_by = excluded.proposed_by, confirmed = excluded.confirmed, confirmed_by = excluded.confirmed_by, commit_no = excluded.commit_no;
+    proposed_by = excluded.proposed_by, confirmed = excluded.confirmed, confirmed_by = excluded.confirmed_by, commit_no = excluded.commit_no, row_digest = excluded.row_digest;
 
 -- name: Settlement :one
 SELECT * FROM settlement WHERE id_key = $1;
@@ -412,14 +415,14 @@ WHERE d.state IN ('queued', 'sent', 'received') GROUP BY d.recipient, m.route, d
 ORDER BY d.recipient, m.route, d.state;
 
 -- name: PutAnnounced :exec
-INSERT INTO announced (route, subject, message_id) VALUES ($1, $2, $3)
-ON CONFLICT (route, subject) DO UPDATE SET message_id = excluded.message_id;
+INSERT INTO announced (route, subject, message_id, row_digest) VALUES ($1, $2, $3, $4)
+ON CONFLICT (route, subject) DO UPDATE SET message_id = excluded.message_id, row_digest = excluded.row_digest;
 
 -- name: Announced :one
-SELECT message_id FROM announced WHERE route = $1 AND subject = $2;
+SELECT * FROM announced WHERE route = $1 AND subject = $2;
 
 -- name: PutRegistered :exec
-INSERT INTO registered (partner, number, id_key) VALUES ($1, $2, $3)
+INSERT INTO registered (partner, number, id_key, row_digest) VALUES ($1, $2, $3, $4)
 ON CONFLICT (partner, number, id_key) DO NOTHING;
 
 -- name: Registered :many
@@ -428,8 +431,8 @@ SELECT id_key FROM registered WHERE partner = $1 AND number = $2 ORDER BY id_key
 -- name: PutInbound :exec
 INSERT INTO inbox (sender, id_key, id, kind, document_id, document_key, state, received, expected_arrival, late_by, payload_digest,
     canonical, canonical_digest, mapping, faults, unread, answers, receipt, acknowledged_by, acknowledged_at, movement_id,
-    conversation, batch, replaces, offices, erased, accepted_no, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)
+    conversation, batch, replaces, offices, erased, accepted_no, commit_no, row_digest)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)
 ON CONFLICT (sender, id_key) DO UPDATE SET id = excluded.id, kind = excluded.kind, document_id = excluded.document_id,
     document_key = excluded.document_key, state = excluded.state, received = excluded.received,
     expected_arrival = excluded.expected_arrival, late_by = excluded.late_by, payload_digest = excluded.payload_digest,
@@ -437,11 +440,14 @@ ON CONFLICT (sender, id_key) DO UPDATE SET id = excluded.id, kind = excluded.kin
     faults = excluded.faults, unread = excluded.unread, answers = excluded.answers, receipt = excluded.receipt,
     acknowledged_by = excluded.acknowledged_by, acknowledged_at = excluded.acknowledged_at, movement_id = excluded.movement_id,
     conversation = excluded.conversation, batch = excluded.batch, replaces = excluded.replaces, offices = excluded.offices, erased = excluded.erased,
-    accepted_no = CASE WHEN inbox.accepted_no > 0 THEN inbox.accepted_no ELSE excluded.accepted_no END, commit_no = excluded.commit_no;
+    accepted_no = CASE WHEN inbox.accepted_no > 0 THEN inbox.accepted_no ELSE excluded.accepted_no END, commit_no = excluded.commit_no, row_digest = excluded.row_digest;
 
 -- name: AcknowledgeInbound :execrows
 -- The first counts.
-UPDATE inbox SET acknowledged_by = $1, acknowledged_at = $2, commit_no = $3 WHERE sender = $4 AND id_key = $5 AND length(acknowledged_by) = 0;
+UPDATE inbox SET acknowledged_by = $1, acknowledged_at = $2, commit_no = $3, row_digest = $6 WHERE sender = $4 AND id_key = $5 AND length(acknowledged_by) = 0;
+
+-- name: InboxRow :one
+SELECT * FROM inbox WHERE sender = $1 AND id_key = $2;
 
 -- name: Inbound :one
 SELECT sqlc.embed(i), f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
@@ -493,18 +499,18 @@ WHERE i.accepted_no > 0 AND i.accepted_no >= sqlc.arg(least) AND i.accepted_no <
 ORDER BY i.accepted_no, i.sender, i.id_key LIMIT sqlc.arg(most);
 
 -- name: PutMovement :exec
-INSERT INTO movement (id_key, id, opened, first_time, last_time, due, body, commit_no) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, opened = excluded.opened, first_time = excluded.first_time, last_time = excluded.last_time, due = excluded.due, body = excluded.body, commit_no = excluded.commit_no;
+INSERT INTO movement (id_key, id, opened, first_time, last_time, due, body, commit_no, row_digest) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, opened = excluded.opened, first_time = excluded.first_time, last_time = excluded.last_time, due = excluded.due, body = excluded.body, commit_no = excluded.commit_no, row_digest = excluded.row_digest;
 
 -- name: PutMovementIdentifier :exec
 INSERT INTO movement_identifier (id_key, kind, folded, first_time, last_time, commit_no) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (id_key, kind, folded) DO UPDATE SET first_time = excluded.first_time, last_time = excluded.last_time, commit_no = excluded.commit_no;
 
 -- name: PutMovementOffice :exec
-INSERT INTO movement_office (id_key, office, roles, kinds, state, worklist, since, expected, differs, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+INSERT INTO movement_office (id_key, office, roles, kinds, state, worklist, since, expected, differs, commit_no, row_digest)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 ON CONFLICT (id_key, office) DO UPDATE SET roles = excluded.roles, kinds = excluded.kinds, state = excluded.state, worklist = excluded.worklist,
-    since = excluded.since, expected = excluded.expected, differs = excluded.differs, commit_no = excluded.commit_no;
+    since = excluded.since, expected = excluded.expected, differs = excluded.differs, commit_no = excluded.commit_no, row_digest = excluded.row_digest;
 
 -- name: PutUnaccepted :exec
 INSERT INTO unaccepted (message_key, movement_key) VALUES ($1, $2) ON CONFLICT (message_key) DO NOTHING;
@@ -575,7 +581,7 @@ ORDER BY due, id_key LIMIT $2;
 SELECT * FROM movement WHERE id_key = $1;
 
 -- name: AddAudit :exec
-INSERT INTO audit (leaf, commit_no, ordinal, at, actor, event, subject, digest) VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+INSERT INTO audit (leaf, commit_no, ordinal, at, actor, event, subject, digest, row_digest) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
 
 -- name: Audit :many
 SELECT * FROM audit WHERE commit_no >= sqlc.arg(least) AND commit_no <= sqlc.arg(upto)
@@ -607,8 +613,8 @@ SELECT m.id, m.payload_digest, d.state, d.answered
 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key WHERE m.id_key = $1 AND d.recipient = $2;
 
 -- name: PutBalance :exec
-INSERT INTO balance (partner, restored, upto, at, compared) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (partner) DO UPDATE SET restored = excluded.restored, upto = excluded.upto, at = excluded.at, compared = excluded.compared;
+INSERT INTO balance (partner, restored, upto, at, compared, row_digest) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (partner) DO UPDATE SET restored = excluded.restored, upto = excluded.upto, at = excluded.at, compared = excluded.compared, row_digest = excluded.row_digest;
 
 -- name: Balance :one
 SELECT * FROM balance WHERE partner = $1;
@@ -656,7 +662,7 @@ ORDER BY commit_no, ordinal LIMIT sqlc.arg(most);
 SELECT * FROM audit WHERE leaf = $1;
 
 -- name: AddSupervised :exec
-INSERT INTO supervised (leaf, office, at, kind, caller, reason, movement, subject) VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+INSERT INTO supervised (leaf, office, at, kind, caller, reason, movement, subject, row_digest) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
 
 -- name: SupervisedOf :many
 SELECT * FROM supervised WHERE office = sqlc.arg(office) AND (at, leaf) > (sqlc.arg(after), CAST(sqlc.arg(leaf) AS BIGINT)) AND at < sqlc.arg(until)
@@ -667,10 +673,10 @@ SELECT at FROM supervised WHERE caller = sqlc.arg(caller) AND kind = sqlc.arg(ki
 ORDER BY at DESC LIMIT sqlc.arg(most);
 
 -- name: PutSubscription :exec
-INSERT INTO subscription (owner, name, filter, created, created_by, position, fetched, fetched_by, ended, ended_by, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+INSERT INTO subscription (owner, name, filter, created, created_by, position, fetched, fetched_by, ended, ended_by, commit_no, row_digest)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 ON CONFLICT (owner, name) DO UPDATE SET position = excluded.position, fetched = excluded.fetched, fetched_by = excluded.fetched_by,
-    ended = excluded.ended, ended_by = excluded.ended_by, commit_no = excluded.commit_no;
+    ended = excluded.ended, ended_by = excluded.ended_by, commit_no = excluded.commit_no, row_digest = excluded.row_digest;
 
 -- name: Subscription :one
 SELECT * FROM subscription WHERE owner = $1 AND name = $2;
@@ -680,13 +686,13 @@ SELECT * FROM subscription WHERE owner = $1 AND ended = '' ORDER BY name LIMIT $
 
 -- name: PassSubscription :exec
 -- Only from where it was seen.
-UPDATE subscription SET position = sqlc.arg(next) WHERE owner = sqlc.arg(owner) AND name = sqlc.arg(name) AND position = sqlc.arg(position) AND ended = '';
+UPDATE subscription SET position = sqlc.arg(next), row_digest = sqlc.arg(row_digest) WHERE owner = sqlc.arg(owner) AND name = sqlc.arg(name) AND position = sqlc.arg(position) AND ended = '';
 
 -- name: PutHandout :exec
-INSERT INTO handout (owner, subscription, id_key, sender, id, accepted_no, lease, holder, until, times, acknowledged, acknowledged_by, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+INSERT INTO handout (owner, subscription, id_key, sender, id, accepted_no, lease, holder, until, times, acknowledged, acknowledged_by, commit_no, row_digest)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 ON CONFLICT (owner, subscription, id_key, sender) DO UPDATE SET lease = excluded.lease, holder = excluded.holder, until = excluded.until,
-    times = excluded.times, acknowledged = excluded.acknowledged, acknowledged_by = excluded.acknowledged_by, commit_no = excluded.commit_no;
+    times = excluded.times, acknowledged = excluded.acknowledged, acknowledged_by = excluded.acknowledged_by, commit_no = excluded.commit_no, row_digest = excluded.row_digest;
 
 -- name: HandoutsByID :many
 -- One of each sender that has used the id.
@@ -710,10 +716,10 @@ SELECT subscription, acknowledged, acknowledged_by FROM handout WHERE id_key = $
 ORDER BY subscription LIMIT $4;
 
 -- name: PutNumberBlock :exec
-INSERT INTO number_block (office, first, series, size, taken, handed_over, handed_over_by, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO number_block (office, first, series, size, taken, handed_over, handed_over_by, commit_no, row_digest)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT (series, first) DO UPDATE SET office = excluded.office, size = excluded.size, taken = excluded.taken, handed_over = excluded.handed_over,
-    handed_over_by = excluded.handed_over_by, commit_no = excluded.commit_no;
+    handed_over_by = excluded.handed_over_by, commit_no = excluded.commit_no, row_digest = excluded.row_digest;
 
 -- name: NumberBlockUpto :one
 -- The block of a series that begins last, not behind a number.
@@ -727,7 +733,7 @@ SELECT * FROM number_block WHERE office = $1 AND taken < size ORDER BY handed_ov
 SELECT * FROM number_block WHERE office = $1 ORDER BY handed_over DESC, series DESC, first DESC LIMIT $2;
 
 -- name: PutNumberUse :exec
-INSERT INTO number_use (number, office, message_id, taken, commit_no) VALUES ($1, $2, $3, $4, $5);
+INSERT INTO number_use (number, office, message_id, taken, commit_no, row_digest) VALUES ($1, $2, $3, $4, $5, $6);
 
 -- name: NumberUses :many
 SELECT * FROM number_use WHERE office = sqlc.arg(office) AND (commit_no, number) < (CAST(sqlc.arg(before) AS BIGINT), CAST(sqlc.arg(number) AS TEXT))
@@ -783,8 +789,9 @@ ON CONFLICT (door, message_key, party, digest) DO UPDATE SET denied = excluded.d
 SELECT * FROM attachment_use WHERE door = $1 AND message_key = $2 ORDER BY party, digest LIMIT $3;
 
 -- name: PutKept :exec
-INSERT INTO kept (door, party, id_key, id, until, rule, erased, commit_no) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-ON CONFLICT (door, party, id_key) DO UPDATE SET until = excluded.until, rule = excluded.rule, erased = excluded.erased, commit_no = excluded.commit_no;
+INSERT INTO kept (door, party, id_key, id, until, rule, erased, commit_no, row_digest) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+ON CONFLICT (door, party, id_key) DO UPDATE SET until = excluded.until, rule = excluded.rule, erased = excluded.erased, commit_no = excluded.commit_no,
+    row_digest = excluded.row_digest;
 
 -- name: Kept :one
 SELECT * FROM kept WHERE door = $1 AND party = $2 AND id_key = $3;
@@ -792,21 +799,33 @@ SELECT * FROM kept WHERE door = $1 AND party = $2 AND id_key = $3;
 -- name: KeptOver :many
 SELECT * FROM kept WHERE erased = '' AND until <= sqlc.arg(until) ORDER BY until, door, party, id_key LIMIT sqlc.arg(most);
 
--- name: EraseArrival :many
-UPDATE arrival SET erased = TRUE WHERE door = $1 AND party = $2 AND id_key = $3 AND NOT erased RETURNING content;
+-- name: ArrivalRow :one
+SELECT * FROM arrival WHERE door = $1 AND party = $2 AND id_key = $3;
 
--- name: EraseSubmission :many
-UPDATE submission SET erased = TRUE WHERE office = $1 AND id_key = $2 AND NOT erased RETURNING canonical, faults;
+-- name: EraseArrival :exec
+UPDATE arrival SET erased = TRUE, row_digest = $4 WHERE door = $1 AND party = $2 AND id_key = $3;
 
--- name: EraseJudgements :many
-UPDATE judgement SET erased = TRUE WHERE judgement.office = $1 AND judgement.id_key = $2 AND judgement.number IN (SELECT j.number FROM judgement AS j
-    WHERE j.office = $1 AND j.id_key = $2 AND NOT j.erased ORDER BY j.number LIMIT $3) RETURNING faults;
+-- name: SubmissionRow :one
+SELECT * FROM submission WHERE office = $1 AND id_key = $2;
 
--- name: EraseMessage :many
-UPDATE message SET erased = TRUE WHERE id_key = $1 AND NOT erased RETURNING payload, canonical;
+-- name: EraseSubmission :exec
+UPDATE submission SET erased = TRUE, row_digest = $3 WHERE office = $1 AND id_key = $2;
 
--- name: EraseInbound :many
-UPDATE inbox SET erased = TRUE WHERE sender = $1 AND id_key = $2 AND NOT erased RETURNING canonical, faults, unread;
+-- name: JudgementRows :many
+-- Those that are not erased.
+SELECT * FROM judgement WHERE office = $1 AND id_key = $2 AND NOT erased ORDER BY number LIMIT $3;
+
+-- name: EraseJudgement :exec
+UPDATE judgement SET erased = TRUE, row_digest = $4 WHERE office = $1 AND id_key = $2 AND number = $3;
+
+-- name: MessageRow :one
+SELECT * FROM message WHERE id_key = $1;
+
+-- name: EraseMessage :exec
+UPDATE message SET erased = TRUE, row_digest = $2 WHERE id_key = $1;
+
+-- name: EraseInbound :exec
+UPDATE inbox SET erased = TRUE, row_digest = $3 WHERE sender = $1 AND id_key = $2;
 
 -- name: IsNamed :one
 -- Whether a document is one of a row's that is not erased, or a statement, which is kept for good.

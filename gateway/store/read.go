@@ -20,10 +20,14 @@ type reader struct {
 	seek  seeker
 	owner string // whose work is asked for
 	unit  bool   // a unit's statements are not cut off in the middle
+
+	damages *damages // that are found
 }
 
 // Read returns the queries over what is committed.
-func (s *Store) Read() Reader { return Reader{reader{q: s.read, seek: s.readSeek, owner: s.owner}} }
+func (s *Store) Read() Reader {
+	return Reader{reader{q: s.read, seek: s.readSeek, owner: s.owner, damages: &s.damages}}
+}
 
 // Reader reads what is committed.
 type Reader struct{ reader }
@@ -52,18 +56,50 @@ func ask[R any](ctx context.Context, r reader, what string, query func(ctx conte
 // other: as many as are kept.
 const stale = 8
 
-// all turns rows into records.
+// all turns rows into records. Those that are not as they were written are left out, and it says so: who
+// decides by what is there has an error, and a list goes on (shown).
 func all[R, T any](found []R, err error, record func(R) (T, error)) ([]T, error) {
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
-	out := make([]T, len(found))
-	for i, row := range found {
-		if out[i], err = record(row); err != nil {
+	out := make([]T, 0, len(found))
+	var left leftOut
+	for _, row := range found {
+		switch rec, err := record(row); {
+		case errors.Is(err, ErrDamaged):
+			left = leftOut{err, left.rows + 1}
+		case err != nil:
 			return nil, err
+		default:
+			out = append(out, rec)
 		}
 	}
+	if left.rows > 0 {
+		return out, left
+	}
 	return out, nil
+}
+
+// leftOut says that rows are left out of a list, which are not as they were written.
+type leftOut struct {
+	error // of the last
+	rows  int
+}
+
+func (l leftOut) Unwrap() error { return l.error }
+
+// shown is a list without what is left out of it, and how many rows that is.
+func shown[T any](out []T, err error) ([]T, int, error) {
+	if left := (leftOut{}); errors.As(err, &left) {
+		return out, left.rows, nil
+	}
+	return out, 0, err
+}
+
+// listed is a list without what is left out of it.
+func listed[T any](out []T, err error) ([]T, error) {
+	out, _, err = shown(out, err)
+	return out, err
 }
 
 // everything is as many rows as there are of one commit or one whole: what one unit of work wrote.
@@ -74,12 +110,12 @@ const everything = math.MaxInt32
 // both included.
 func page[T any](limit int, from, to gateway.Commit, commit func(T) gateway.Commit,
 	list func(from, to gateway.Commit, limit int) ([]T, error)) ([]T, error) {
-	out, err := list(from, to, limit)
-	if err != nil || len(out) < limit || limit < 1 {
+	out, left, err := shown(list(from, to, limit))
+	if err != nil || len(out)+left < limit || len(out) == 0 || limit < 1 {
 		return out, err
 	}
 	last := commit(out[len(out)-1])
-	whole, err := list(last, last, everything)
+	whole, err := listed(list(last, last, everything))
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +133,7 @@ func (r reader) Arrival(ctx context.Context, door, party, id string) (Arrival, e
 	if err != nil {
 		return Arrival{}, err
 	}
-	return toArrival(row.Arrival, row.Judging, row.Content)
+	return r.toArrival(row.Arrival, row.Judging, row.Content)
 }
 
 // unjudged names arrivals that are this process's to judge now, those that have waited
@@ -125,7 +161,7 @@ func (r reader) Troubled(ctx context.Context, after gateway.Commit, limit int) (
 			return r.q.Troubled(ctx, rows.TroubledParams{Least: int64(from), Upto: int64(to), Most: int32(limit)})
 		})
 		return all(found, err, func(row rows.TroubledRow) (Troubled, error) {
-			return toTroubled(row.ID, row.Digest, row.Received, row.Judging)
+			return r.toTroubled(row.ID, row.Digest, row.Received, row.Judging)
 		})
 	})
 }
@@ -136,7 +172,7 @@ func (r reader) TroubledBy(ctx context.Context, id string) ([]Troubled, error) {
 		return r.q.TroubledBy(ctx, gateway.FoldID(id))
 	})
 	return all(found, err, func(row rows.TroubledByRow) (Troubled, error) {
-		return toTroubled(row.ID, row.Digest, row.Received, row.Judging)
+		return r.toTroubled(row.ID, row.Digest, row.Received, row.Judging)
 	})
 }
 
@@ -148,7 +184,7 @@ func (r reader) Submission(ctx context.Context, office, id string) (Submission, 
 	if err != nil {
 		return Submission{}, err
 	}
-	return toSubmission(row.Submission, row.Faults, row.Canonical)
+	return r.toSubmission(row.Submission, row.Faults, row.Canonical)
 }
 
 // Judgements returns the last judgements of a submission, the last of them first.
@@ -156,7 +192,7 @@ func (r reader) Judgements(ctx context.Context, office, id string, limit int) ([
 	found, err := ask(ctx, r, "judgements", func(ctx context.Context) ([]rows.JudgementsRow, error) {
 		return r.q.Judgements(ctx, rows.JudgementsParams{Office: office, IDKey: gateway.FoldID(id), Limit: int32(limit)})
 	})
-	return all(found, err, func(row rows.JudgementsRow) (Judgement, error) { return toJudgement(row.Judgement, row.Faults) })
+	return listed(all(found, err, func(row rows.JudgementsRow) (Judgement, error) { return r.toJudgement(row.Judgement, row.Faults) }))
 }
 
 // Approval returns what was decided on the bytes of a submission.
@@ -167,7 +203,7 @@ func (r reader) Approval(ctx context.Context, office, id string, digest gateway.
 	if err != nil {
 		return Approval{}, err
 	}
-	return toApproval(row, id)
+	return r.toApproval(row, id)
 }
 
 // MaxRulings is how many texts of a submission may be ruled on.
@@ -178,7 +214,7 @@ func (r reader) Rulings(ctx context.Context, office, id string, digest gateway.D
 	found, err := ask(ctx, r, "rulings", func(ctx context.Context) ([]rows.Ruling, error) {
 		return r.q.Rulings(ctx, rows.RulingsParams{Office: office, IDKey: gateway.FoldID(id), Digest: digest[:], Limit: MaxRulings})
 	})
-	return all(found, err, func(row rows.Ruling) (Ruling, error) { return toRuling(row, id) })
+	return all(found, err, func(row rows.Ruling) (Ruling, error) { return r.toRuling(row, id) })
 }
 
 // Crossings counts what has crossed in a month, of each pair of offices or, where both are named, of one,
@@ -204,7 +240,7 @@ func (r reader) Held(ctx context.Context, route, key string) ([]Submission, erro
 		return r.q.Held(ctx, rows.HeldParams{Route: route, JoinKey: key})
 	})
 	return all(found, err, func(row rows.HeldRow) (Submission, error) {
-		return toSubmission(row.Submission, row.Faults, row.Canonical)
+		return r.toSubmission(row.Submission, row.Faults, row.Canonical)
 	})
 }
 
@@ -213,23 +249,23 @@ func (r reader) HeldPast(ctx context.Context, at time.Time, limit int) ([]Submis
 	found, err := ask(ctx, r, "held", func(ctx context.Context) ([]rows.HeldPastRow, error) {
 		return r.q.HeldPast(ctx, rows.HeldPastParams{Expires: formatTime(at), Limit: int32(limit)})
 	})
-	return all(found, err, func(row rows.HeldPastRow) (Submission, error) {
-		return toSubmission(row.Submission, row.Faults, row.Canonical)
-	})
+	return listed(all(found, err, func(row rows.HeldPastRow) (Submission, error) {
+		return r.toSubmission(row.Submission, row.Faults, row.Canonical)
+	}))
 }
 
 // Joined returns the submissions that went into a whole, in order of their part.
 func (r reader) Joined(ctx context.Context, id gateway.MessageID) ([]Submission, error) {
 	found, err := ask(ctx, r, "joined", func(ctx context.Context) ([]rows.JoinedRow, error) { return r.q.Joined(ctx, string(id)) })
 	return all(found, err, func(row rows.JoinedRow) (Submission, error) {
-		return toSubmission(row.Submission, row.Faults, row.Canonical)
+		return r.toSubmission(row.Submission, row.Faults, row.Canonical)
 	})
 }
 
 // Sources returns them without their documents.
 func (r reader) Sources(ctx context.Context, id gateway.MessageID) ([]Submission, error) {
 	found, err := ask(ctx, r, "sources", func(ctx context.Context) ([]rows.SourcesRow, error) { return r.q.Sources(ctx, string(id)) })
-	return all(found, err, func(row rows.SourcesRow) (Submission, error) { return toSubmission(row.Submission, row.Faults, nil) })
+	return all(found, err, func(row rows.SourcesRow) (Submission, error) { return r.toSubmission(row.Submission, row.Faults, nil) })
 }
 
 // WholesOf returns the wholes that submissions of a key went into, the last changed first.
@@ -275,7 +311,7 @@ func (r reader) Submissions(ctx context.Context, f SubmissionFilter) ([]Submissi
 					})
 				})
 				return all(found, err, func(row rows.SubmissionsOfBatchRow) (Submission, error) {
-					return toSubmission(row.Submission, row.Faults, nil)
+					return r.toSubmission(row.Submission, row.Faults, nil)
 				})
 			case f.State != "":
 				found, err := ask(ctx, r, "submissions", func(ctx context.Context) ([]rows.SubmissionsInStateRow, error) {
@@ -285,12 +321,12 @@ func (r reader) Submissions(ctx context.Context, f SubmissionFilter) ([]Submissi
 					})
 				})
 				return all(found, err, func(row rows.SubmissionsInStateRow) (Submission, error) {
-					return toSubmission(row.Submission, row.Faults, nil)
+					return r.toSubmission(row.Submission, row.Faults, nil)
 				})
 			}
 			found, err := ask(ctx, r, "submissions", func(ctx context.Context) ([]rows.SubmissionsBeforeRow, error) { return r.q.SubmissionsBefore(ctx, p) })
 			return all(found, err, func(row rows.SubmissionsBeforeRow) (Submission, error) {
-				return toSubmission(row.Submission, row.Faults, nil)
+				return r.toSubmission(row.Submission, row.Faults, nil)
 			})
 		})
 	})
@@ -307,15 +343,21 @@ func newestFirst(a, b Submission) int {
 
 // ofOffices merges the lists of offices, which are each as long as the whole at most.
 func ofOffices(offices []string, limit int, order func(a, b Submission) int, list func(office string) ([]Submission, error)) (out []Submission, err error) {
+	var left leftOut
 	for _, office := range offices {
 		found, err := list(office)
-		if err != nil {
+		if of := (leftOut{}); errors.As(err, &of) {
+			left = leftOut{of.error, left.rows + of.rows}
+		} else if err != nil {
 			return nil, err
 		}
 		out = append(out, found...)
 	}
 	slices.SortFunc(out, order)
-	return out[:min(len(out), limit)], nil
+	if out = out[:min(len(out), limit)]; left.rows > 0 {
+		return out, left
+	}
+	return out, nil
 }
 
 // SubmissionsAfter returns submissions of offices changed after a commit, in order,
@@ -327,7 +369,7 @@ func (r reader) SubmissionsAfter(ctx context.Context, offices []string, after ga
 				return r.q.SubmissionsAfter(ctx, rows.SubmissionsAfterParams{Office: office, Least: int64(from), Upto: int64(to), Most: int32(limit)})
 			})
 			return all(found, err, func(row rows.SubmissionsAfterRow) (Submission, error) {
-				return toSubmission(row.Submission, row.Faults, nil)
+				return r.toSubmission(row.Submission, row.Faults, nil)
 			})
 		})
 	})
@@ -341,7 +383,7 @@ func (r reader) Message(ctx context.Context, id gateway.MessageID) (Message, err
 	if err != nil {
 		return Message{}, err
 	}
-	return toMessage(row.Message, row.Delivery, row.Payload, row.Canonical, row.Receipt)
+	return r.toMessage(row.Message, row.Delivery, row.Payload, row.Canonical, row.Receipt)
 }
 
 // Messages returns the messages of a whole, of which there is at least one, in order of
@@ -354,7 +396,7 @@ func (r reader) Messages(ctx context.Context, whole gateway.MessageID) ([]Messag
 		err = ErrNotFound
 	}
 	return all(found, err, func(row rows.MessagesRow) (Message, error) {
-		return toMessage(row.Message, row.Delivery, nil, nil, row.Receipt)
+		return r.toMessage(row.Message, row.Delivery, nil, nil, row.Receipt)
 	})
 }
 
@@ -366,7 +408,7 @@ func (r reader) MessageByDocument(ctx context.Context, documentID string, to gat
 	if err != nil {
 		return Message{}, err
 	}
-	return toMessage(row.Message, row.Delivery, row.Payload, row.Canonical, row.Receipt)
+	return r.toMessage(row.Message, row.Delivery, row.Payload, row.Canonical, row.Receipt)
 }
 
 // Receipts returns the receipts that are kept of an outgoing message, in the order in which
@@ -375,7 +417,7 @@ func (r reader) Receipts(ctx context.Context, id gateway.MessageID) ([]Receipt, 
 	found, err := ask(ctx, r, "receipts", func(ctx context.Context) ([]rows.Receipt, error) {
 		return r.q.Receipts(ctx, gateway.FoldID(string(id)))
 	})
-	return all(found, err, toReceipt)
+	return all(found, err, r.toReceipt)
 }
 
 // turns names the messages that wait for a partner and are this process's to deliver, the
@@ -398,7 +440,7 @@ func (r reader) ParkedMessages(ctx context.Context, after gateway.Commit, limit 
 			return r.q.ParkedMessages(ctx, rows.ParkedMessagesParams{Least: int64(from), Upto: int64(to), Most: int32(limit)})
 		})
 		return all(found, err, func(row rows.ParkedMessagesRow) (Message, error) {
-			return toMessage(row.Message, row.Delivery, nil, nil, row.Receipt)
+			return r.toMessage(row.Message, row.Delivery, nil, nil, row.Receipt)
 		})
 	})
 }
@@ -411,7 +453,7 @@ func (r reader) MessagesBefore(ctx context.Context, before gateway.Commit, limit
 			return r.q.MessagesBefore(ctx, rows.MessagesBeforeParams{Least: int64(from), Upto: int64(to), Most: int32(limit)})
 		})
 		return all(found, err, func(row rows.MessagesBeforeRow) (Message, error) {
-			return toMessage(row.Message, row.Delivery, nil, nil, nil)
+			return r.toMessage(row.Message, row.Delivery, nil, nil, nil)
 		})
 	})
 }
@@ -423,7 +465,7 @@ func (r reader) InboxBefore(ctx context.Context, before gateway.Commit, limit in
 			return r.q.InboxBefore(ctx, rows.InboxBeforeParams{Least: int64(from), Upto: int64(to), Most: int32(limit)})
 		})
 		return all(found, err, func(row rows.InboxBeforeRow) (Inbound, error) {
-			return toInbound(row.Inbox, row.Faults, row.Unread, row.Receipt, nil)
+			return r.toInbound(row.Inbox, row.Faults, row.Unread, row.Receipt, nil)
 		})
 	})
 }
@@ -447,10 +489,13 @@ func (r reader) Waiting(ctx context.Context) ([]Waiting, error) {
 
 // Announced returns the message that announced a subject on a route.
 func (r reader) Announced(ctx context.Context, route, subject string) (gateway.MessageID, error) {
-	id, err := ask(ctx, r, "announced", func(ctx context.Context) (string, error) {
+	row, err := ask(ctx, r, "announced", func(ctx context.Context) (rows.Announced, error) {
 		return r.q.Announced(ctx, rows.AnnouncedParams{Route: route, Subject: subject})
 	})
-	return gateway.MessageID(id), err
+	if err == nil {
+		err = r.intact("announced", subject, &row)
+	}
+	return gateway.MessageID(row.MessageID), err
 }
 
 // Inbound returns one message from a partner. An id says nothing without its sender.
@@ -461,7 +506,7 @@ func (r reader) Inbound(ctx context.Context, sender gateway.Administration, id g
 	if err != nil {
 		return Inbound{}, err
 	}
-	return toInbound(row.Inbox, row.Faults, row.Unread, row.Receipt, row.Canonical)
+	return r.toInbound(row.Inbox, row.Faults, row.Unread, row.Receipt, row.Canonical)
 }
 
 // Registered returns the messages of a partner that were registered under a number.
@@ -478,7 +523,7 @@ func (r reader) InboundsByID(ctx context.Context, id gateway.MessageID) ([]Inbou
 		return r.q.InboundsByID(ctx, gateway.FoldID(string(id)))
 	})
 	return all(found, err, func(row rows.InboundsByIDRow) (Inbound, error) {
-		return toInbound(row.Inbox, row.Faults, row.Unread, row.Receipt, row.Canonical)
+		return r.toInbound(row.Inbox, row.Faults, row.Unread, row.Receipt, row.Canonical)
 	})
 }
 
@@ -490,7 +535,7 @@ func (r reader) InboundByDocument(ctx context.Context, sender gateway.Administra
 	if err != nil {
 		return Inbound{}, err
 	}
-	return toInbound(row.Inbox, row.Faults, row.Unread, row.Receipt, row.Canonical)
+	return r.toInbound(row.Inbox, row.Faults, row.Unread, row.Receipt, row.Canonical)
 }
 
 // InboxFilter narrows a list; zero fields do not.
@@ -510,14 +555,14 @@ func (r reader) Inbox(ctx context.Context, f InboxFilter) ([]Inbound, error) {
 				return r.q.InboxWaiting(ctx, rows.InboxWaitingParams{State: string(gateway.Accepted), Kind: f.Kind, Least: int64(from), Upto: int64(to), Most: int32(limit)})
 			})
 			return all(found, err, func(row rows.InboxWaitingRow) (Inbound, error) {
-				return toInbound(row.Inbox, row.Faults, row.Unread, row.Receipt, nil)
+				return r.toInbound(row.Inbox, row.Faults, row.Unread, row.Receipt, nil)
 			})
 		case f.Kind != "":
 			found, err := ask(ctx, r, "inbox", func(ctx context.Context) ([]rows.InboxOfKindRow, error) {
 				return r.q.InboxOfKind(ctx, rows.InboxOfKindParams{State: string(gateway.Accepted), Kind: f.Kind, Least: int64(from), Upto: int64(to), Most: int32(limit)})
 			})
 			return all(found, err, func(row rows.InboxOfKindRow) (Inbound, error) {
-				return toInbound(row.Inbox, row.Faults, row.Unread, row.Receipt, nil)
+				return r.toInbound(row.Inbox, row.Faults, row.Unread, row.Receipt, nil)
 			})
 		}
 		return r.inState(ctx, gateway.Accepted, from, to, limit)
@@ -531,7 +576,7 @@ func (r reader) inState(ctx context.Context, state gateway.MessageState, from, t
 		return r.q.InboxInState(ctx, rows.InboxInStateParams{State: string(state), Least: int64(from), Upto: int64(to), Most: int32(limit)})
 	})
 	return all(found, err, func(row rows.InboxInStateRow) (Inbound, error) {
-		return toInbound(row.Inbox, row.Faults, row.Unread, row.Receipt, nil)
+		return r.toInbound(row.Inbox, row.Faults, row.Unread, row.Receipt, nil)
 	})
 }
 
@@ -551,7 +596,7 @@ func (r reader) Movement(ctx context.Context, id gateway.MovementID) (Movement, 
 	if err != nil {
 		return Movement{}, err
 	}
-	return toMovement(row)
+	return r.toMovement(row)
 }
 
 // Movements returns movements in the order of their ids.
@@ -577,7 +622,7 @@ func (r reader) Listed(ctx context.Context, id gateway.MovementID, office string
 	if err != nil {
 		return Listed{}, err
 	}
-	return toListed(row)
+	return r.toListed(row)
 }
 
 // ListFilter says which movements of an office are listed, and in which order: a worklist by
@@ -629,6 +674,13 @@ func (r reader) MovementList(ctx context.Context, f ListFilter, after ListCursor
 		return r.q.MovementsOfOffice(ctx, rows.MovementsOfOfficeParams{Office: f.Office, CommitNo: commit, IDKey: after.Key, Most: int32(f.Limit)})
 	})
 	for _, row := range list {
+		one, err := r.toListed(row)
+		switch {
+		case errors.Is(err, ErrDamaged):
+			continue
+		case err != nil:
+			return nil, nil, err
+		}
 		place := ListCursor{strconv.FormatInt(row.CommitNo, 10), row.IDKey}
 		switch {
 		case f.Worklist != "":
@@ -636,9 +688,8 @@ func (r reader) MovementList(ctx context.Context, f ListFilter, after ListCursor
 		case f.spans():
 			place.At = row.Expected
 		}
-		at = append(at, place)
+		found, at = append(found, one), append(at, place)
 	}
-	found, err = all(list, err, toListed)
 	return found, at, err
 }
 
@@ -659,7 +710,7 @@ func (r reader) MovementsDue(ctx context.Context, at time.Time, limit int) ([]Mo
 	found, err := ask(ctx, r, "movements", func(ctx context.Context) ([]rows.Movement, error) {
 		return r.q.MovementsDue(ctx, rows.MovementsDueParams{Due: formatTime(at), Limit: int32(limit)})
 	})
-	return all(found, err, toMovement)
+	return listed(all(found, err, r.toMovement))
 }
 
 // MovementsBy returns the movements that any of the identifiers finds, newest first.
@@ -725,7 +776,7 @@ func (r reader) movements(ctx context.Context, hits []hit, limit, least int) ([]
 			return nil, err
 		}
 		for _, row := range found {
-			m, err := toMovement(row)
+			m, err := r.toMovement(row)
 			if err != nil {
 				return nil, err
 			}
@@ -763,7 +814,7 @@ func (r reader) Audit(ctx context.Context, after gateway.Commit, limit int) ([]A
 		found, err := ask(ctx, r, "audit", func(ctx context.Context) ([]rows.Audit, error) {
 			return r.q.Audit(ctx, rows.AuditParams{Least: int64(from), Upto: int64(to), Most: int32(limit)})
 		})
-		return all(found, err, toAuditRow)
+		return all(found, err, r.toAuditRow)
 	})
 }
 
@@ -836,7 +887,7 @@ func (r reader) auditAfter(ctx context.Context, f AuditFilter, after gateway.Com
 				found, err := ask(ctx, r, "audit", func(ctx context.Context) ([]rows.Audit, error) {
 					return r.q.AuditOfSubject(ctx, rows.AuditOfSubjectParams{Subject: subject, Least: int64(from), Upto: int64(to), Most: int32(limit)})
 				})
-				some, err := all(found, err, toAuditRow)
+				some, err := all(found, err, r.toAuditRow)
 				if err != nil {
 					return nil, err
 				}
@@ -850,7 +901,7 @@ func (r reader) auditAfter(ctx context.Context, f AuditFilter, after gateway.Com
 			found, err := ask(ctx, r, "audit", func(ctx context.Context) ([]rows.Audit, error) {
 				return r.q.AuditOfActor(ctx, rows.AuditOfActorParams{Actor: f.Actor, Least: int64(from), Upto: int64(to), Most: int32(limit)})
 			})
-			return all(found, err, toAuditRow)
+			return all(found, err, r.toAuditRow)
 		})
 	}
 	return r.Audit(ctx, after, limit)
@@ -866,7 +917,7 @@ func (r reader) auditSince(ctx context.Context, at time.Time) (gateway.Commit, e
 		if err != nil {
 			return AuditRow{}, err
 		}
-		return toAuditRow(row)
+		return r.toAuditRow(row)
 	}
 	low, high := int64(0), int64(1) // the first one lies in [low, high]
 	for {

@@ -60,6 +60,7 @@ type Store struct {
 	changed    bell // after each commit
 	byOthers   bell // after each commit of another process
 	tally      tally
+	damages    damages
 }
 
 // unit is one unit of work waiting for the writer.
@@ -438,7 +439,7 @@ func (s *Store) runGroup(group []*unit) (before, after int64, err error) {
 func (s *Store) runUnit(c *session, u *unit, last *rows.LastNumbersRow) {
 	c.guard.begin()
 	t := &Tx{
-		reader: reader{q: c.q, seek: c.seek, owner: s.owner, unit: true}, conn: c.conn,
+		reader: reader{q: c.q, seek: c.seek, owner: s.owner, unit: true, damages: &s.damages}, conn: c.conn,
 		Commit: gateway.Commit(last.CommitNo + 1), leaf: last.Leaf, now: s.now().UTC(),
 	}
 	func() {

@@ -92,7 +92,7 @@ func (r reader) accepted(ctx context.Context, from, to gateway.Commit, limit int
 		return r.q.InboxAccepted(ctx, rows.InboxAcceptedParams{Least: int64(from), Upto: int64(to), Most: int32(limit)})
 	})
 	return all(found, err, func(row rows.InboxAcceptedRow) (Inbound, error) {
-		return toInbound(row.Inbox, row.Faults, row.Unread, row.Receipt, nil)
+		return r.toInbound(row.Inbox, row.Faults, row.Unread, row.Receipt, nil)
 	})
 }
 
@@ -120,7 +120,7 @@ func (r reader) waitingFor(ctx context.Context, recipient gateway.Administration
 		return r.q.WaitingFor(ctx, rows.WaitingForParams{Recipient: string(recipient), Least: int64(from), Upto: int64(to), Most: int32(limit)})
 	})
 	return all(found, err, func(row rows.WaitingForRow) (Addressed, error) {
-		m, err := toMessage(row.Message, row.Delivery, nil, nil, nil)
+		m, err := r.toMessage(row.Message, row.Delivery, nil, nil, nil)
 		return Addressed{m, int(row.Message.PayloadSize)}, err
 	})
 }
@@ -142,7 +142,7 @@ func (r reader) Subscription(ctx context.Context, owner gateway.Administration, 
 	if err != nil {
 		return Subscription{}, err
 	}
-	return toSubscription(row)
+	return r.toSubscription(row)
 }
 
 // Subscriptions returns those of an owner that have not ended, by their names.
@@ -150,7 +150,7 @@ func (r reader) Subscriptions(ctx context.Context, owner gateway.Administration,
 	found, err := ask(ctx, r, "subscriptions", func(ctx context.Context) ([]rows.Subscription, error) {
 		return r.q.Subscriptions(ctx, rows.SubscriptionsParams{Owner: string(owner), Limit: int32(limit)})
 	})
-	return all(found, err, toSubscription)
+	return listed(all(found, err, r.toSubscription))
 }
 
 // HandoutsByID returns what was handed out under a message id, one of each sender that has used it.
@@ -158,7 +158,7 @@ func (r reader) HandoutsByID(ctx context.Context, owner gateway.Administration, 
 	found, err := ask(ctx, r, "handouts", func(ctx context.Context) ([]rows.Handout, error) {
 		return r.q.HandoutsByID(ctx, rows.HandoutsByIDParams{Owner: string(owner), Subscription: subscription, IDKey: gateway.FoldID(string(id))})
 	})
-	return all(found, err, toHandout)
+	return all(found, err, r.toHandout)
 }
 
 // HandoutsUntil returns what is not acknowledged and under no lease any more at an instant: first what
@@ -176,7 +176,7 @@ func (r reader) handoutsUntil(ctx context.Context, owner gateway.Administration,
 	found, err := ask(ctx, r, "handouts", func(ctx context.Context) ([]rows.Handout, error) {
 		return r.q.HandoutsUntil(ctx, rows.HandoutsUntilParams{Owner: string(owner), Subscription: subscription, Until: until, Limit: int32(limit)})
 	})
-	return all(found, err, toHandout)
+	return listed(all(found, err, r.toHandout))
 }
 
 // HandoutsUnder returns what is under a lease still, over or not, and not acknowledged.
@@ -184,7 +184,7 @@ func (r reader) HandoutsUnder(ctx context.Context, owner gateway.Administration,
 	found, err := ask(ctx, r, "handouts", func(ctx context.Context) ([]rows.Handout, error) {
 		return r.q.HandoutsUnder(ctx, rows.HandoutsUnderParams{Owner: string(owner), Subscription: subscription, Lease: lease, Limit: int32(limit)})
 	})
-	return all(found, err, toHandout)
+	return listed(all(found, err, r.toHandout))
 }
 
 // CountHandouts is how many messages are handed out and not acknowledged.
@@ -214,25 +214,32 @@ func (t *Tx) PutSubscription(s Subscription) error {
 	if err != nil {
 		return put("subscription", err)
 	}
-	return put("subscription", t.q.PutSubscription(within, rows.PutSubscriptionParams{
+	return put("subscription", t.q.PutSubscription(within, digested("subscription", rows.PutSubscriptionParams{
 		Owner: string(s.Owner), Name: s.Name, Filter: filter, Created: formatTime(s.Created), CreatedBy: s.CreatedBy, Position: int64(s.Position),
 		Fetched: formatTime(s.Fetched), FetchedBy: s.FetchedBy, Ended: formatTime(s.Ended), EndedBy: s.EndedBy, CommitNo: int64(t.Commit),
-	}))
+	})))
 }
 
 // PutHandout stores that a message was handed out, and how that stands.
 func (t *Tx) PutHandout(h Handout) error {
-	return put("handout", t.q.PutHandout(within, rows.PutHandoutParams{
+	return put("handout", t.q.PutHandout(within, digested("handout", rows.PutHandoutParams{
 		Owner: string(h.Owner), Subscription: h.Subscription, IDKey: gateway.FoldID(string(h.Message)), Sender: string(h.Sender), ID: string(h.Message),
 		AcceptedNo: int64(h.Accepted), Lease: h.Lease, Holder: h.Holder, Until: formatTime(h.Until), Times: int64(h.Times),
 		Acknowledged: formatTime(h.Acknowledged), AcknowledgedBy: h.AcknowledgedBy, CommitNo: int64(t.Commit),
-	}))
+	})))
 }
 
 // Acknowledge notes who has taken a message over. The first counts: it reports whether this is it.
 func (t *Tx) Acknowledge(sender gateway.Administration, id gateway.MessageID, caller string) (first bool, err error) {
+	key := gateway.FoldID(string(id))
+	row, err := t.inboxRow(sender, key)
+	if err != nil {
+		return false, put("inbox", IgnoreNotFound(err))
+	}
+	row.AcknowledgedBy, row.AcknowledgedAt = caller, formatTime(t.now)
 	n, err := t.q.AcknowledgeInbound(within, rows.AcknowledgeInboundParams{
-		AcknowledgedBy: caller, AcknowledgedAt: formatTime(t.now), CommitNo: int64(t.Commit), Sender: string(sender), IDKey: gateway.FoldID(string(id)),
+		AcknowledgedBy: row.AcknowledgedBy, AcknowledgedAt: row.AcknowledgedAt, CommitNo: int64(t.Commit), Sender: row.Sender, IDKey: key,
+		RowDigest: digestOfRow("inbox", &row),
 	})
 	return n > 0, put("inbox", err)
 }
@@ -242,15 +249,24 @@ func (t *Tx) Acknowledge(sender gateway.Administration, id gateway.MessageID, ca
 func (s *Store) Pass(ctx context.Context, sub Subscription, to gateway.Commit) error {
 	_, err := s.Do(ctx, func(tx *Tx) error {
 		tx.silent = true
+		row, err := tx.q.Subscription(within, rows.SubscriptionParams{Owner: string(sub.Owner), Name: sub.Name})
+		if err == nil {
+			err = tx.intact("subscription", sub.Name, &row)
+		}
+		if err != nil {
+			return put("subscription", IgnoreNotFound(notFound(err)))
+		}
+		row.Position = int64(to)
 		return put("subscription", tx.q.PassSubscription(within, rows.PassSubscriptionParams{
-			Next: int64(to), Owner: string(sub.Owner), Name: sub.Name, Position: int64(sub.Position),
+			Next: row.Position, Owner: row.Owner, Name: row.Name, Position: int64(sub.Position), RowDigest: digestOfRow("subscription", &row),
 		}))
 	})
 	return err
 }
 
-func toSubscription(row rows.Subscription) (Subscription, error) {
-	var r reading
+func (x reader) toSubscription(row rows.Subscription) (Subscription, error) {
+	r := x.reading()
+	r.intact("subscription", row.Name, &row)
 	out := Subscription{
 		Owner: gateway.Administration(row.Owner), Name: row.Name, Created: r.time(row.Created), CreatedBy: row.CreatedBy, Position: gateway.Commit(row.Position),
 		Fetched: r.time(row.Fetched), FetchedBy: row.FetchedBy, Ended: r.time(row.Ended), EndedBy: row.EndedBy, Commit: gateway.Commit(row.CommitNo),
@@ -261,8 +277,9 @@ func toSubscription(row rows.Subscription) (Subscription, error) {
 	return out, r.err("subscription")
 }
 
-func toHandout(row rows.Handout) (Handout, error) {
-	var r reading
+func (x reader) toHandout(row rows.Handout) (Handout, error) {
+	r := x.reading()
+	r.intact("handout", row.ID, &row)
 	out := Handout{
 		Owner: gateway.Administration(row.Owner), Subscription: row.Subscription, Message: gateway.MessageID(row.ID), Sender: gateway.Administration(row.Sender),
 		Accepted: gateway.Commit(row.AcceptedNo), Lease: row.Lease, Holder: row.Holder, Until: r.time(row.Until), Times: int(row.Times),

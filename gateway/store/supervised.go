@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"customs.example/gateway"
@@ -30,9 +31,9 @@ const (
 // Supervise stores what a post did now, and writes it into the audit trail: the digest is of the
 // reason.
 func (t *Tx) Supervise(s Supervised, event, subject string) error {
-	if err := t.q.AddSupervised(within, rows.AddSupervisedParams{
+	if err := t.q.AddSupervised(within, digested("supervised", rows.AddSupervisedParams{
 		Leaf: t.leaf, Office: s.Office, At: formatTime(t.now), Kind: s.Kind, Caller: s.Caller, Reason: s.Reason, Movement: string(s.Movement), Subject: s.Subject,
-	}); err != nil {
+	})); err != nil {
 		return put("supervised", err)
 	}
 	return t.Audit(s.Caller, event, subject, gateway.DigestOf([]byte(s.Reason)))
@@ -60,8 +61,9 @@ func (r reader) SupervisedOf(ctx context.Context, office string, from, until tim
 	if err != nil {
 		return nil, err
 	}
-	var read reading
+	read := r.reading()
 	for _, s := range found {
+		read.intact("supervised", fmt.Sprint(s.Leaf), &s)
 		out = append(out, Supervised{
 			Leaf: s.Leaf, Office: s.Office, At: read.time(s.At), Kind: s.Kind, Caller: s.Caller, Reason: s.Reason,
 			Movement: gateway.MovementID(s.Movement), Subject: s.Subject,

@@ -72,15 +72,15 @@ func (t *Tx) PutArrival(a Arrival) error {
 	if err := put("arrival", err1, err2, err3, err4); err != nil {
 		return err
 	}
-	return put("arrival", t.q.PutArrival(within, rows.PutArrivalParams{
+	return put("arrival", t.q.PutArrival(within, digested("arrival", rows.PutArrivalParams{
 		Door: a.Door, Party: a.Party, IDKey: gateway.FoldID(a.ID), ID: a.ID, Caller: a.Caller, MediaType: a.MediaType,
 		Recipients: recipients, Header: a.Header, Signature: a.Signature, Content: content, Digest: toDigest(a.Digest),
 		Received: formatTime(a.Received), Receipt: receipt, Reason: a.Reason, Asks: asks, SecondOf: a.SecondOf, Erased: a.Erased,
-	}), t.q.PutJudging(within, rows.PutJudgingParams{
+	})), t.q.PutJudging(within, digested("judging", rows.PutJudgingParams{
 		Door: a.Door, Party: a.Party, IDKey: gateway.FoldID(a.ID), Attempts: int64(a.Attempts), Judged: a.Judged,
 		Tries: int64(a.Tries), NextTry: formatTime(a.NextTry), Trouble: a.Trouble, Parked: a.Parked,
 		Owner: a.Claim.Owner, Token: a.Claim.Token, CommitNo: int64(t.Commit),
-	}))
+	})))
 }
 
 // Claim is the next claim to what somebody had before: this process's own.
@@ -89,10 +89,10 @@ func (t *Tx) Claim(before Claim) Claim { return Claim{t.owner, before.Token + 1}
 // PutJudging stores how far the judgement of an arrival has come, and nothing else of it: it
 // is nobody's then. What is not the claim's any more is refused with ErrTaken.
 func (t *Tx) PutJudging(a Arrival) error {
-	return changed("judging", ErrTaken)(t.q.SetJudging(within, rows.SetJudgingParams{
+	return changed("judging", ErrTaken)(t.q.SetJudging(within, digested("judging", rows.SetJudgingParams{
 		Judged: a.Judged, Tries: int64(a.Tries), NextTry: formatTime(a.NextTry), Trouble: a.Trouble, Parked: a.Parked, CommitNo: int64(t.Commit),
 		Door: a.Door, Party: a.Party, IDKey: gateway.FoldID(a.ID), Owner: a.Claim.Owner, Token: a.Claim.Token,
-	}))
+	})))
 }
 
 // CountAttempt notes that what arrived came again, and whose it is to judge it.
@@ -128,13 +128,13 @@ func (t *Tx) PutSubmission(s Submission) error {
 	if err := t.touchFirst(s); err != nil {
 		return err
 	}
-	return put("submission", t.q.PutSubmission(within, rows.PutSubmissionParams{
+	return put("submission", t.q.PutSubmission(within, digested("submission", rows.PutSubmissionParams{
 		Office: s.Office, IDKey: gateway.FoldID(s.ID), ID: s.ID, Kind: s.Kind, State: string(s.State), Reason: s.Reason,
 		Received: formatTime(s.Received), Digest: toDigest(s.Digest), Batch: s.Batch, BatchKey: gateway.FoldID(s.Batch),
 		DocumentID: s.DocumentID, Mapping: s.Mapping, Route: s.Route, Part: s.Part, JoinKey: s.JoinKey, WaitsFor: waitsFor,
 		Expires: formatTime(s.Expires), MessageID: string(s.MessageID), Version: int64(s.Version), Faults: faults, Canonical: canonical,
 		SecondOf: s.SecondOf, SecondKey: gateway.FoldID(s.SecondOf), Erased: s.Erased, CommitNo: int64(t.Commit),
-	}))
+	})))
 }
 
 // touchFirst has a submission change with what it is to its second addressee: who sees it sees both.
@@ -151,26 +151,26 @@ func (t *Tx) PutJudgement(j Judgement) error {
 	if err != nil {
 		return put("judgement", err)
 	}
-	return put("judgement", t.q.AddJudgement(within, rows.AddJudgementParams{
+	return put("judgement", t.q.AddJudgement(within, digested("judgement", rows.AddJudgementParams{
 		Office: j.Office, IDKey: gateway.FoldID(j.ID), ID: j.ID, Digest: toDigest(j.Digest), State: string(j.State),
 		Caller: j.Caller, At: formatTime(j.At), Faults: faults, CommitNo: int64(t.Commit),
-	}))
+	})))
 }
 
 // PutApproval adds what was decided on the bytes of a submission; it is decided once.
 func (t *Tx) PutApproval(a Approval) error {
-	return put("approval", t.q.AddApproval(within, rows.AddApprovalParams{
+	return put("approval", t.q.AddApproval(within, digested("approval", rows.AddApprovalParams{
 		Office: a.Office, IDKey: gateway.FoldID(a.ID), Digest: a.Digest[:], Approved: a.Approved, Caller: a.Caller, Reason: a.Reason,
 		At: formatTime(a.At), CommitNo: int64(t.Commit),
-	}))
+	})))
 }
 
 // PutRuling adds what was ruled on a text of a submission; it is ruled on once.
 func (t *Tx) PutRuling(r Ruling) error {
-	return put("ruling", t.q.AddRuling(within, rows.AddRulingParams{
+	return put("ruling", t.q.AddRuling(within, digested("ruling", rows.AddRulingParams{
 		Office: r.Office, IDKey: gateway.FoldID(r.ID), Digest: r.Digest[:], TextDigest: r.Text[:], Verdict: r.Verdict, Replacement: r.Replacement,
 		Caller: r.Caller, Reason: r.Reason, At: formatTime(r.At), CommitNo: int64(t.Commit),
-	}))
+	})))
 }
 
 // PutCrossing counts a movement as one that has crossed, or, without month, no more.
@@ -285,7 +285,7 @@ func (t *Tx) PutMessage(m Message) error {
 		return err
 	}
 	key := gateway.FoldID(string(m.ID))
-	return put("message", t.q.PutMessage(within, rows.PutMessageParams{
+	return put("message", t.q.PutMessage(within, digested("message", rows.PutMessageParams{
 		IDKey: key, ID: string(m.ID), Route: m.Route, Kind: m.Kind, Conversation: m.Conversation,
 		DocumentID: m.DocumentID, DocumentKey: gateway.FoldID(m.DocumentID), Created: formatTime(m.Created),
 		ExpectedArrival: formatTime(m.ExpectedArrival), LateBy: int64(m.LateBy),
@@ -293,29 +293,59 @@ func (t *Tx) PutMessage(m Message) error {
 		Canonical: canonical, CanonicalDigest: toDigest(m.CanonicalDigest), Mapping: m.Mapping, MappingDigest: toDigest(m.MappingDigest),
 		SchemaDigest: toDigest(m.SchemaDigest), Whole: string(m.Whole), WholeKey: gateway.FoldID(string(m.Whole)), Part: int64(m.Part), Split: m.Split,
 		Version: int64(m.Version), Replaces: string(m.Replaces), Repairs: string(m.Repairs), Erased: m.Erased,
-	}), t.q.PutDelivery(within, rows.PutDeliveryParams{
+	})), t.q.PutDelivery(within, digested("delivery", rows.PutDeliveryParams{
 		IDKey: key, Recipient: string(m.Recipient), Chain: string(m.Chain), Sequence: int64(m.Sequence), State: string(m.State),
 		Reason: m.Reason, Attempts: int64(m.Attempts), Tries: int64(m.Tries), Troubles: int64(m.Troubles), Parked: m.Parked,
 		NextAttempt: formatTime(m.NextAttempt), LastError: m.LastError,
 		Answers: answers, Withdrawal: string(m.Withdrawal), Arrival: told, Answered: formatTime(m.Answered), Owner: m.Claim.Owner, Token: m.Claim.Token,
 		ValidUntil: formatTime(m.ValidUntil), Needed: formatTime(m.needed()), CommitNo: int64(t.Commit),
-	}), t.touch(m.Whole))
+	})), t.touch(m.Whole))
+}
+
+// deliveryDigest is the digest of the row of a delivery with a change, of which the rest is as it was
+// written; nothing of one that is not there.
+func (t *Tx) deliveryDigest(key string, change func(*rows.Delivery)) (rowDigest, error) {
+	d, err := t.q.Delivery(within, key)
+	if err != nil {
+		return 0, IgnoreNotFound(notFound(err))
+	}
+	if err := t.intact("delivery", key, &d); err != nil {
+		return 0, err
+	}
+	change(&d)
+	return digestOfRow("delivery", &d), nil
 }
 
 // PutProgress stores how far the delivery of a message has come, and nothing else of it;
 // the submissions it was made from change with it. It is nobody's then, unless the claim is
 // kept. What is not the claim's any more is refused with ErrTaken.
 func (t *Tx) PutProgress(m Message, keep bool) error {
-	next := ""
+	next := Claim{Token: m.Claim.Token}
 	if keep {
-		next = m.Claim.Owner
+		next.Owner = m.Claim.Owner
 	}
-	if err := changed("progress", ErrTaken)(t.q.SetDelivery(within, rows.SetDeliveryParams{
+	return t.putProgress(m, next)
+}
+
+// PutHeard is PutProgress of a message that its partner was heard of by itself: an attempt at it that is under way
+// has its claim no more.
+func (t *Tx) PutHeard(m Message) error { return t.putProgress(m, Claim{Token: m.Claim.Token + 1}) }
+
+func (t *Tx) putProgress(m Message, next Claim) error {
+	set := rows.SetDeliveryParams{
 		State: string(m.State), Reason: m.Reason, Attempts: int64(m.Attempts), Tries: int64(m.Tries), Troubles: int64(m.Troubles), Parked: m.Parked,
 		NextAttempt: formatTime(m.NextAttempt),
 		LastError:   m.LastError, Answered: formatTime(m.Answered), CommitNo: int64(t.Commit), IDKey: gateway.FoldID(string(m.ID)),
-		NextOwner: next, Owner: m.Claim.Owner, Token: m.Claim.Token,
-	})); err != nil {
+		NextOwner: next.Owner, NextToken: next.Token, Owner: m.Claim.Owner, Token: m.Claim.Token,
+	}
+	var err error
+	if set.RowDigest, err = t.deliveryDigest(set.IDKey, func(d *rows.Delivery) {
+		d.State, d.Reason, d.Attempts, d.Tries, d.Troubles, d.Parked = set.State, set.Reason, set.Attempts, set.Tries, set.Troubles, set.Parked
+		d.LastError, d.Answered = set.LastError, set.Answered
+	}); err != nil {
+		return put("progress", err)
+	}
+	if err := changed("progress", ErrTaken)(t.q.SetDelivery(within, set)); err != nil {
 		return err
 	}
 	return t.touch(m.Whole)
@@ -337,7 +367,7 @@ func (t *Tx) PutReceipt(ctx context.Context, id gateway.MessageID, r Receipt) er
 		if k.Verdict == r.Verdict {
 			same++
 		}
-		if k.Statement.equal(r.Statement) {
+		if k.Statement.Equal(r.Statement) {
 			return nil
 		}
 	}
@@ -348,9 +378,9 @@ func (t *Tx) PutReceipt(ctx context.Context, id gateway.MessageID, r Receipt) er
 	if err != nil {
 		return put("receipt", err)
 	}
-	return put("receipt", t.q.PutReceipt(within, rows.PutReceiptParams{
+	return put("receipt", t.q.PutReceipt(within, digested("receipt", rows.PutReceiptParams{
 		IDKey: gateway.FoldID(string(id)), Number: int64(len(known) + 1), Verdict: string(r.Verdict), Verified: formatTime(r.Verified), Statement: statement,
-	}))
+	})))
 }
 
 // PutAnswers stores the partner's answers to a message, and nothing else of it; the
@@ -360,8 +390,13 @@ func (t *Tx) PutAnswers(m Message) error {
 	if err != nil {
 		return put("answers", err)
 	}
+	key := gateway.FoldID(string(m.ID))
+	digest, err := t.deliveryDigest(key, func(d *rows.Delivery) { d.Answers = answers })
+	if err != nil {
+		return put("answers", err)
+	}
 	if err := changed("answers", ErrNotFound)(t.q.SetAnswers(within, rows.SetAnswersParams{
-		Answers: answers, CommitNo: int64(t.Commit), IDKey: gateway.FoldID(string(m.ID)),
+		Answers: answers, CommitNo: int64(t.Commit), IDKey: key, RowDigest: digest,
 	})); err != nil {
 		return err
 	}
@@ -383,8 +418,13 @@ func (t *Tx) PutToldArrival(m Message) error {
 	if err != nil {
 		return put("arrival told", err)
 	}
+	key := gateway.FoldID(string(m.ID))
+	digest, err := t.deliveryDigest(key, func(d *rows.Delivery) { d.Arrival = told })
+	if err != nil {
+		return put("arrival told", err)
+	}
 	if err := changed("arrival told", ErrNotFound)(t.q.SetToldArrival(within, rows.SetToldArrivalParams{
-		Arrival: told, CommitNo: int64(t.Commit), IDKey: gateway.FoldID(string(m.ID)),
+		Arrival: told, CommitNo: int64(t.Commit), IDKey: key, RowDigest: digest,
 	})); err != nil {
 		return err
 	}
@@ -394,8 +434,13 @@ func (t *Tx) PutToldArrival(m Message) error {
 // Withdraw ends a message that was not handed over: no attempt of anybody's that has not begun
 // begins any more. One that has is ErrTaken.
 func (t *Tx) Withdraw(m Message, reason string) error {
+	key := gateway.FoldID(string(m.ID))
+	digest, err := t.deliveryDigest(key, func(d *rows.Delivery) { d.State, d.Reason = string(gateway.TakenBack), reason })
+	if err != nil {
+		return put("withdrawn message", err)
+	}
 	if err := changed("withdrawn message", ErrTaken)(t.q.Withdraw(within, rows.WithdrawParams{
-		Reason: reason, CommitNo: int64(t.Commit), IDKey: gateway.FoldID(string(m.ID)),
+		Reason: reason, CommitNo: int64(t.Commit), IDKey: key, RowDigest: digest,
 	})); err != nil {
 		return err
 	}
@@ -405,8 +450,13 @@ func (t *Tx) Withdraw(m Message, reason string) error {
 // PutWithdrawal stores how the withdrawal of a message stands, and nothing else of it; the
 // submissions it was made from change with it.
 func (t *Tx) PutWithdrawal(m Message) error {
+	key := gateway.FoldID(string(m.ID))
+	digest, err := t.deliveryDigest(key, func(d *rows.Delivery) { d.Withdrawal = string(m.Withdrawal) })
+	if err != nil {
+		return put("withdrawal", err)
+	}
 	if err := changed("withdrawal", ErrNotFound)(t.q.SetWithdrawal(within, rows.SetWithdrawalParams{
-		Withdrawal: string(m.Withdrawal), CommitNo: int64(t.Commit), IDKey: gateway.FoldID(string(m.ID)),
+		Withdrawal: string(m.Withdrawal), CommitNo: int64(t.Commit), IDKey: key, RowDigest: digest,
 	})); err != nil {
 		return err
 	}
@@ -422,13 +472,13 @@ func (t *Tx) touch(whole gateway.MessageID) error {
 
 // PutAnnounced notes that a message announced a subject on a route.
 func (t *Tx) PutAnnounced(route, subject string, id gateway.MessageID) error {
-	return put("announced", t.q.PutAnnounced(within, rows.PutAnnouncedParams{Route: route, Subject: subject, MessageID: string(id)}))
+	return put("announced", t.q.PutAnnounced(within, digested("announced", rows.PutAnnouncedParams{Route: route, Subject: subject, MessageID: string(id)})))
 }
 
 // PutRegistered notes that a partner's message was registered under a number, as
 // country/date/number.
 func (t *Tx) PutRegistered(partner gateway.Administration, number string, id gateway.MessageID) error {
-	return put("registered", t.q.PutRegistered(within, rows.PutRegisteredParams{Partner: string(partner), Number: number, IDKey: gateway.FoldID(string(id))}))
+	return put("registered", t.q.PutRegistered(within, digested("registered", rows.PutRegisteredParams{Partner: string(partner), Number: number, IDKey: gateway.FoldID(string(id))})))
 }
 
 // PutInbound stores a message from a partner. The commit that accepts it stays the one that did.
@@ -447,24 +497,41 @@ func (t *Tx) PutInbound(m Inbound) error {
 	if err := put("inbox", err1, err2, err3, err4, err5, err6, err7); err != nil {
 		return err
 	}
-	return put("inbox", t.q.PutInbound(within, rows.PutInboundParams{
-		Sender: string(m.Sender), IDKey: gateway.FoldID(string(m.ID)), ID: string(m.ID), Kind: m.Kind,
+	key := gateway.FoldID(string(m.ID))
+	before, err := t.inboxRow(m.Sender, key)
+	if IgnoreNotFound(err) != nil {
+		return put("inbox", err)
+	}
+	if before.AcceptedNo > 0 {
+		accepted = gateway.Commit(before.AcceptedNo)
+	}
+	return put("inbox", t.q.PutInbound(within, digested("inbox", rows.PutInboundParams{
+		Sender: string(m.Sender), IDKey: key, ID: string(m.ID), Kind: m.Kind,
 		DocumentID: m.DocumentID, DocumentKey: gateway.FoldID(m.DocumentID), State: string(m.State), Received: formatTime(m.Received),
 		ExpectedArrival: formatTime(m.ExpectedArrival), LateBy: int64(m.LateBy), PayloadDigest: toDigest(m.PayloadDigest),
 		Canonical: canonical, CanonicalDigest: toDigest(m.CanonicalDigest), Mapping: m.Mapping, Faults: faults, Unread: unread,
 		Answers: answers, Receipt: receipt, AcknowledgedBy: m.AcknowledgedBy, AcknowledgedAt: formatTime(m.AcknowledgedAt),
 		MovementID: string(m.MovementID), Conversation: m.Conversation, Batch: m.Batch, Replaces: string(m.Replaces),
 		Offices: offices, Erased: m.Erased, AcceptedNo: int64(accepted), CommitNo: int64(t.Commit),
-	}))
+	})))
+}
+
+// inboxRow is a row of the inbox, as it was written.
+func (t *Tx) inboxRow(sender gateway.Administration, key string) (rows.Inbox, error) {
+	row, err := t.q.InboxRow(within, rows.InboxRowParams{Sender: string(sender), IDKey: key})
+	if err != nil {
+		return row, notFound(err)
+	}
+	return row, t.intact("inbox", key, &row)
 }
 
 // PutMovement stores a movement with all that it is found by.
 func (t *Tx) PutMovement(m Movement, ids []Identifier) error {
 	key := gateway.FoldID(string(m.ID))
-	if err := t.q.PutMovement(within, rows.PutMovementParams{
+	if err := t.q.PutMovement(within, digested("movement", rows.PutMovementParams{
 		IDKey: key, ID: string(m.ID), Opened: formatTime(m.Opened), FirstTime: formatTime(m.First), LastTime: formatTime(m.Last),
 		Due: formatTime(m.Due), Body: m.Body, CommitNo: int64(t.Commit),
-	}); err != nil {
+	})); err != nil {
 		return put("movement", err)
 	}
 	last := formatTime(m.Last)
@@ -487,10 +554,10 @@ func (t *Tx) PutListed(id gateway.MovementID, all []Listed, unaccepted []gateway
 	key := gateway.FoldID(string(id))
 	words := func(list []string) string { return " " + strings.Join(list, " ") + " " }
 	for _, l := range all {
-		if err := t.q.PutMovementOffice(within, rows.PutMovementOfficeParams{
+		if err := t.q.PutMovementOffice(within, digested("movement_office", rows.PutMovementOfficeParams{
 			IDKey: key, Office: l.Office, Roles: words(l.Roles), Kinds: words(l.Kinds), State: l.State, Worklist: l.Worklist,
 			Since: formatTime(l.Since), Expected: formatTime(l.Expected), Differs: l.Differs, CommitNo: int64(t.Commit),
-		}); err != nil {
+		})); err != nil {
 			return put("movement's offices", err)
 		}
 	}
@@ -533,10 +600,10 @@ func (t *Tx) PutWorklist(id gateway.MovementID, worklist string, since time.Time
 // Audit adds an entry to the audit trail. Every unit of work MUST leave at least one.
 func (t *Tx) Audit(actor, event, subject string, digest gateway.Digest) error {
 	t.audited++
-	err := t.q.AddAudit(within, rows.AddAuditParams{
+	err := t.q.AddAudit(within, digested("audit", rows.AddAuditParams{
 		Leaf: t.leaf, CommitNo: int64(t.Commit), Ordinal: t.audited, At: formatTime(t.now),
 		Actor: actor, Event: event, Subject: subject, Digest: toDigest(digest),
-	})
+	}))
 	t.leaf++
 	return put("audit", err)
 }

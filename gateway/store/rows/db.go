@@ -57,6 +57,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.arrivalStmt, err = db.PrepareContext(ctx, arrival); err != nil {
 		return nil, fmt.Errorf("error preparing query Arrival: %w", err)
 	}
+	if q.arrivalRowStmt, err = db.PrepareContext(ctx, arrivalRow); err != nil {
+		return nil, fmt.Errorf("error preparing query ArrivalRow: %w", err)
+	}
 	if q.attachmentStmt, err = db.PrepareContext(ctx, attachment); err != nil {
 		return nil, fmt.Errorf("error preparing query Attachment: %w", err)
 	}
@@ -120,6 +123,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deadLettersStmt, err = db.PrepareContext(ctx, deadLetters); err != nil {
 		return nil, fmt.Errorf("error preparing query DeadLetters: %w", err)
 	}
+	if q.deliveryStmt, err = db.PrepareContext(ctx, delivery); err != nil {
+		return nil, fmt.Errorf("error preparing query Delivery: %w", err)
+	}
 	if q.deliveryStateStmt, err = db.PrepareContext(ctx, deliveryState); err != nil {
 		return nil, fmt.Errorf("error preparing query DeliveryState: %w", err)
 	}
@@ -153,8 +159,8 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.eraseInboundStmt, err = db.PrepareContext(ctx, eraseInbound); err != nil {
 		return nil, fmt.Errorf("error preparing query EraseInbound: %w", err)
 	}
-	if q.eraseJudgementsStmt, err = db.PrepareContext(ctx, eraseJudgements); err != nil {
-		return nil, fmt.Errorf("error preparing query EraseJudgements: %w", err)
+	if q.eraseJudgementStmt, err = db.PrepareContext(ctx, eraseJudgement); err != nil {
+		return nil, fmt.Errorf("error preparing query EraseJudgement: %w", err)
 	}
 	if q.eraseMessageStmt, err = db.PrepareContext(ctx, eraseMessage); err != nil {
 		return nil, fmt.Errorf("error preparing query EraseMessage: %w", err)
@@ -219,6 +225,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.inboxOfKindStmt, err = db.PrepareContext(ctx, inboxOfKind); err != nil {
 		return nil, fmt.Errorf("error preparing query InboxOfKind: %w", err)
 	}
+	if q.inboxRowStmt, err = db.PrepareContext(ctx, inboxRow); err != nil {
+		return nil, fmt.Errorf("error preparing query InboxRow: %w", err)
+	}
 	if q.inboxWaitingStmt, err = db.PrepareContext(ctx, inboxWaiting); err != nil {
 		return nil, fmt.Errorf("error preparing query InboxWaiting: %w", err)
 	}
@@ -230,6 +239,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.joinedStmt, err = db.PrepareContext(ctx, joined); err != nil {
 		return nil, fmt.Errorf("error preparing query Joined: %w", err)
+	}
+	if q.judgementRowsStmt, err = db.PrepareContext(ctx, judgementRows); err != nil {
+		return nil, fmt.Errorf("error preparing query JudgementRows: %w", err)
 	}
 	if q.judgementsStmt, err = db.PrepareContext(ctx, judgements); err != nil {
 		return nil, fmt.Errorf("error preparing query Judgements: %w", err)
@@ -254,6 +266,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.messageByDocumentStmt, err = db.PrepareContext(ctx, messageByDocument); err != nil {
 		return nil, fmt.Errorf("error preparing query MessageByDocument: %w", err)
+	}
+	if q.messageRowStmt, err = db.PrepareContext(ctx, messageRow); err != nil {
+		return nil, fmt.Errorf("error preparing query MessageRow: %w", err)
 	}
 	if q.messagesStmt, err = db.PrepareContext(ctx, messages); err != nil {
 		return nil, fmt.Errorf("error preparing query Messages: %w", err)
@@ -465,6 +480,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.submissionStmt, err = db.PrepareContext(ctx, submission); err != nil {
 		return nil, fmt.Errorf("error preparing query Submission: %w", err)
 	}
+	if q.submissionRowStmt, err = db.PrepareContext(ctx, submissionRow); err != nil {
+		return nil, fmt.Errorf("error preparing query SubmissionRow: %w", err)
+	}
 	if q.submissionsAfterStmt, err = db.PrepareContext(ctx, submissionsAfter); err != nil {
 		return nil, fmt.Errorf("error preparing query SubmissionsAfter: %w", err)
 	}
@@ -594,6 +612,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing arrivalStmt: %w", cerr)
 		}
 	}
+	if q.arrivalRowStmt != nil {
+		if cerr := q.arrivalRowStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing arrivalRowStmt: %w", cerr)
+		}
+	}
 	if q.attachmentStmt != nil {
 		if cerr := q.attachmentStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing attachmentStmt: %w", cerr)
@@ -699,6 +722,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deadLettersStmt: %w", cerr)
 		}
 	}
+	if q.deliveryStmt != nil {
+		if cerr := q.deliveryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deliveryStmt: %w", cerr)
+		}
+	}
 	if q.deliveryStateStmt != nil {
 		if cerr := q.deliveryStateStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deliveryStateStmt: %w", cerr)
@@ -754,9 +782,9 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing eraseInboundStmt: %w", cerr)
 		}
 	}
-	if q.eraseJudgementsStmt != nil {
-		if cerr := q.eraseJudgementsStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing eraseJudgementsStmt: %w", cerr)
+	if q.eraseJudgementStmt != nil {
+		if cerr := q.eraseJudgementStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing eraseJudgementStmt: %w", cerr)
 		}
 	}
 	if q.eraseMessageStmt != nil {
@@ -864,6 +892,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing inboxOfKindStmt: %w", cerr)
 		}
 	}
+	if q.inboxRowStmt != nil {
+		if cerr := q.inboxRowStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing inboxRowStmt: %w", cerr)
+		}
+	}
 	if q.inboxWaitingStmt != nil {
 		if cerr := q.inboxWaitingStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing inboxWaitingStmt: %w", cerr)
@@ -882,6 +915,11 @@ func (q *Queries) Close() error {
 	if q.joinedStmt != nil {
 		if cerr := q.joinedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing joinedStmt: %w", cerr)
+		}
+	}
+	if q.judgementRowsStmt != nil {
+		if cerr := q.judgementRowsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing judgementRowsStmt: %w", cerr)
 		}
 	}
 	if q.judgementsStmt != nil {
@@ -922,6 +960,11 @@ func (q *Queries) Close() error {
 	if q.messageByDocumentStmt != nil {
 		if cerr := q.messageByDocumentStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing messageByDocumentStmt: %w", cerr)
+		}
+	}
+	if q.messageRowStmt != nil {
+		if cerr := q.messageRowStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing messageRowStmt: %w", cerr)
 		}
 	}
 	if q.messagesStmt != nil {
@@ -1274,6 +1317,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing submissionStmt: %w", cerr)
 		}
 	}
+	if q.submissionRowStmt != nil {
+		if cerr := q.submissionRowStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing submissionRowStmt: %w", cerr)
+		}
+	}
 	if q.submissionsAfterStmt != nil {
 		if cerr := q.submissionsAfterStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing submissionsAfterStmt: %w", cerr)
@@ -1439,6 +1487,7 @@ type Queries struct {
 	answeredByStmt            *sql.Stmt
 	approvalStmt              *sql.Stmt
 	arrivalStmt               *sql.Stmt
+	arrivalRowStmt            *sql.Stmt
 	attachmentStmt            *sql.Stmt
 	attachmentChunkStmt       *sql.Stmt
 	attachmentUsesStmt        *sql.Stmt
@@ -1460,6 +1509,7 @@ type Queries struct {
 	crossingsStmt             *sql.Stmt
 	crossingsBetweenStmt      *sql.Stmt
 	deadLettersStmt           *sql.Stmt
+	deliveryStmt              *sql.Stmt
 	deliveryStateStmt         *sql.Stmt
 	differenceStmt            *sql.Stmt
 	dropAttachmentStmt        *sql.Stmt
@@ -1471,7 +1521,7 @@ type Queries struct {
 	earlyOfStmt               *sql.Stmt
 	eraseArrivalStmt          *sql.Stmt
 	eraseInboundStmt          *sql.Stmt
-	eraseJudgementsStmt       *sql.Stmt
+	eraseJudgementStmt        *sql.Stmt
 	eraseMessageStmt          *sql.Stmt
 	eraseSubmissionStmt       *sql.Stmt
 	forgetCrossingStmt        *sql.Stmt
@@ -1493,10 +1543,12 @@ type Queries struct {
 	inboxBeforeStmt           *sql.Stmt
 	inboxInStateStmt          *sql.Stmt
 	inboxOfKindStmt           *sql.Stmt
+	inboxRowStmt              *sql.Stmt
 	inboxWaitingStmt          *sql.Stmt
 	isEarlyStmt               *sql.Stmt
 	isNamedStmt               *sql.Stmt
 	joinedStmt                *sql.Stmt
+	judgementRowsStmt         *sql.Stmt
 	judgementsStmt            *sql.Stmt
 	keptStmt                  *sql.Stmt
 	keptOverStmt              *sql.Stmt
@@ -1505,6 +1557,7 @@ type Queries struct {
 	lastNumbersStmt           *sql.Stmt
 	messageStmt               *sql.Stmt
 	messageByDocumentStmt     *sql.Stmt
+	messageRowStmt            *sql.Stmt
 	messagesStmt              *sql.Stmt
 	messagesBeforeStmt        *sql.Stmt
 	movementStmt              *sql.Stmt
@@ -1575,6 +1628,7 @@ type Queries struct {
 	settlementStmt            *sql.Stmt
 	sourcesStmt               *sql.Stmt
 	submissionStmt            *sql.Stmt
+	submissionRowStmt         *sql.Stmt
 	submissionsAfterStmt      *sql.Stmt
 	submissionsBeforeStmt     *sql.Stmt
 	submissionsInStateStmt    *sql.Stmt
@@ -1615,6 +1669,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		answeredByStmt:            q.answeredByStmt,
 		approvalStmt:              q.approvalStmt,
 		arrivalStmt:               q.arrivalStmt,
+		arrivalRowStmt:            q.arrivalRowStmt,
 		attachmentStmt:            q.attachmentStmt,
 		attachmentChunkStmt:       q.attachmentChunkStmt,
 		attachmentUsesStmt:        q.attachmentUsesStmt,
@@ -1636,6 +1691,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		crossingsStmt:             q.crossingsStmt,
 		crossingsBetweenStmt:      q.crossingsBetweenStmt,
 		deadLettersStmt:           q.deadLettersStmt,
+		deliveryStmt:              q.deliveryStmt,
 		deliveryStateStmt:         q.deliveryStateStmt,
 		differenceStmt:            q.differenceStmt,
 		dropAttachmentStmt:        q.dropAttachmentStmt,
@@ -1647,7 +1703,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		earlyOfStmt:               q.earlyOfStmt,
 		eraseArrivalStmt:          q.eraseArrivalStmt,
 		eraseInboundStmt:          q.eraseInboundStmt,
-		eraseJudgementsStmt:       q.eraseJudgementsStmt,
+		eraseJudgementStmt:        q.eraseJudgementStmt,
 		eraseMessageStmt:          q.eraseMessageStmt,
 		eraseSubmissionStmt:       q.eraseSubmissionStmt,
 		forgetCrossingStmt:        q.forgetCrossingStmt,
@@ -1669,10 +1725,12 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		inboxBeforeStmt:           q.inboxBeforeStmt,
 		inboxInStateStmt:          q.inboxInStateStmt,
 		inboxOfKindStmt:           q.inboxOfKindStmt,
+		inboxRowStmt:              q.inboxRowStmt,
 		inboxWaitingStmt:          q.inboxWaitingStmt,
 		isEarlyStmt:               q.isEarlyStmt,
 		isNamedStmt:               q.isNamedStmt,
 		joinedStmt:                q.joinedStmt,
+		judgementRowsStmt:         q.judgementRowsStmt,
 		judgementsStmt:            q.judgementsStmt,
 		keptStmt:                  q.keptStmt,
 		keptOverStmt:              q.keptOverStmt,
@@ -1681,6 +1739,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		lastNumbersStmt:           q.lastNumbersStmt,
 		messageStmt:               q.messageStmt,
 		messageByDocumentStmt:     q.messageByDocumentStmt,
+		messageRowStmt:            q.messageRowStmt,
 		messagesStmt:              q.messagesStmt,
 		messagesBeforeStmt:        q.messagesBeforeStmt,
 		movementStmt:              q.movementStmt,
@@ -1751,6 +1810,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		settlementStmt:            q.settlementStmt,
 		sourcesStmt:               q.sourcesStmt,
 		submissionStmt:            q.submissionStmt,
+		submissionRowStmt:         q.submissionRowStmt,
 		submissionsAfterStmt:      q.submissionsAfterStmt,
 		submissionsBeforeStmt:     q.submissionsBeforeStmt,
 		submissionsInStateStmt:    q.submissionsInStateStmt,

@@ -8,17 +8,19 @@ type Announced struct {
 	Route     string
 	Subject   string
 	MessageID string
+	RowDigest int64
 }
 
 type Approval struct {
-	Office   string
-	IDKey    string
-	Digest   []byte
-	Approved bool
-	Caller   string
-	Reason   string
-	At       string
-	CommitNo int64
+	Office    string
+	IDKey     string
+	Digest    []byte
+	Approved  bool
+	Caller    string
+	Reason    string
+	At        string
+	CommitNo  int64
+	RowDigest int64
 }
 
 type Arrival struct {
@@ -39,6 +41,7 @@ type Arrival struct {
 	Asks       string
 	SecondOf   string
 	Erased     bool
+	RowDigest  int64
 }
 
 type Attachment struct {
@@ -89,14 +92,15 @@ type AttachmentUse struct {
 }
 
 type Audit struct {
-	Leaf     int64
-	CommitNo int64
-	Ordinal  int64
-	At       string
-	Actor    string
-	Event    string
-	Subject  string
-	Digest   []byte
+	Leaf      int64
+	CommitNo  int64
+	Ordinal   int64
+	At        string
+	Actor     string
+	Event     string
+	Subject   string
+	Digest    []byte
+	RowDigest int64
 }
 
 type Awaited struct {
@@ -107,11 +111,12 @@ type Awaited struct {
 }
 
 type Balance struct {
-	Partner  string
-	Restored int64
-	Upto     string
-	At       string
-	Compared int64
+	Partner   string
+	Restored  int64
+	Upto      string
+	At        string
+	Compared  int64
+	RowDigest int64
 }
 
 type Content struct {
@@ -159,6 +164,7 @@ type Delivery struct {
 	Arrival     string
 	ValidUntil  string
 	Needed      string
+	RowDigest   int64
 }
 
 type Difference struct {
@@ -202,6 +208,7 @@ type Handout struct {
 	Acknowledged   string
 	AcknowledgedBy string
 	CommitNo       int64
+	RowDigest      int64
 }
 
 type Inbox struct {
@@ -233,46 +240,50 @@ type Inbox struct {
 	AcceptedNo      int64
 	Offices         string
 	Erased          bool
+	RowDigest       int64
 }
 
 type Judgement struct {
-	Office   string
-	IDKey    string
-	Number   int64
-	ID       string
-	Digest   []byte
-	State    string
-	Caller   string
-	At       string
-	Faults   []byte
-	CommitNo int64
-	Erased   bool
+	Office    string
+	IDKey     string
+	Number    int64
+	ID        string
+	Digest    []byte
+	State     string
+	Caller    string
+	At        string
+	Faults    []byte
+	CommitNo  int64
+	Erased    bool
+	RowDigest int64
 }
 
 type Judging struct {
-	Door     string
-	Party    string
-	IDKey    string
-	Attempts int64
-	Judged   bool
-	Tries    int64
-	NextTry  string
-	Trouble  string
-	Parked   bool
-	Owner    string
-	Token    int64
-	CommitNo int64
+	Door      string
+	Party     string
+	IDKey     string
+	Attempts  int64
+	Judged    bool
+	Tries     int64
+	NextTry   string
+	Trouble   string
+	Parked    bool
+	Owner     string
+	Token     int64
+	CommitNo  int64
+	RowDigest int64
 }
 
 type Kept struct {
-	Door     string
-	Party    string
-	IDKey    string
-	ID       string
-	Until    string
-	Rule     string
-	Erased   string
-	CommitNo int64
+	Door      string
+	Party     string
+	IDKey     string
+	ID        string
+	Until     string
+	Rule      string
+	Erased    string
+	CommitNo  int64
+	RowDigest int64
 }
 
 type Lease struct {
@@ -309,6 +320,7 @@ type Message struct {
 	Replaces        string
 	Repairs         string
 	Erased          bool
+	RowDigest       int64
 }
 
 type Movement struct {
@@ -320,6 +332,7 @@ type Movement struct {
 	Body      []byte
 	CommitNo  int64
 	Due       string
+	RowDigest int64
 }
 
 type MovementIdentifier struct {
@@ -332,16 +345,17 @@ type MovementIdentifier struct {
 }
 
 type MovementOffice struct {
-	IDKey    string
-	Office   string
-	Roles    string
-	Kinds    string
-	State    string
-	Worklist string
-	Since    string
-	Expected string
-	Differs  bool
-	CommitNo int64
+	IDKey     string
+	Office    string
+	Roles     string
+	Kinds     string
+	State     string
+	Worklist  string
+	Since     string
+	Expected  string
+	Differs   bool
+	CommitNo  int64
+	RowDigest int64
 }
 
 type Number struct {
@@ -361,6 +375,7 @@ type NumberBlock struct {
 	HandedOver   string
 	HandedOverBy string
 	CommitNo     int64
+	RowDigest    int64
 }
 
 type NumberUse struct {
@@ -369,6 +384,7 @@ type NumberUse struct {
 	MessageID string
 	Taken     string
 	CommitNo  int64
+	RowDigest int64
 }
 
 type Owner struct {
@@ -382,12 +398,14 @@ type Receipt struct {
 	Verdict   string
 	Verified  string
 	Statement []byte
+	RowDigest int64
 }
 
 type Registered struct {
-	Partner string
-	Number  string
-	IDKey   string
+	Partner   string
+	Number    string
+	IDKey     string
+	RowDigest int64
 }
 
 type Restoration struct {
@@ -409,6 +427,7 @@ type Ruling struct {
 	Reason      string
 	At          string
 	CommitNo    int64
+	RowDigest   int64
 }
 
 type Settlement struct {
@@ -421,6 +440,7 @@ type Settlement struct {
 	Confirmed   string
 	ConfirmedBy string
 	CommitNo    int64
+	RowDigest   int64
 }
 
 type Submission struct {
@@ -449,6 +469,7 @@ type Submission struct {
 	SecondOf   string
 	SecondKey  string
 	Erased     bool
+	RowDigest  int64
 }
 
 type Subscription struct {
@@ -463,17 +484,19 @@ type Subscription struct {
 	Ended     string
 	EndedBy   string
 	CommitNo  int64
+	RowDigest int64
 }
 
 type Supervised struct {
-	Leaf     int64
-	Office   string
-	At       string
-	Kind     string
-	Caller   string
-	Reason   string
-	Movement string
-	Subject  string
+	Leaf      int64
+	Office    string
+	At        string
+	Kind      string
+	Caller    string
+	Reason    string
+	Movement  string
+	Subject   string
+	RowDigest int64
 }
 
 type Unaccepted struct {

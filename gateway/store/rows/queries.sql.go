@@ -10,7 +10,7 @@ import (
 )
 
 const acknowledgeInbound = `-- name: AcknowledgeInbound :execrows
-UPDATE inbox SET acknowledged_by = $1, acknowledged_at = $2, commit_no = $3 WHERE sender = $4 AND id_key = $5 AND length(acknowledged_by) = 0
+UPDATE inbox SET acknowledged_by = $1, acknowledged_at = $2, commit_no = $3, row_digest = $6 WHERE sender = $4 AND id_key = $5 AND length(acknowledged_by) = 0
 `
 
 type AcknowledgeInboundParams struct {
@@ -19,6 +19,7 @@ type AcknowledgeInboundParams struct {
 	CommitNo       int64
 	Sender         string
 	IDKey          string
+	RowDigest      int64
 }
 
 // The first counts.
@@ -29,6 +30,7 @@ func (q *Queries) AcknowledgeInbound(ctx context.Context, arg AcknowledgeInbound
 		arg.CommitNo,
 		arg.Sender,
 		arg.IDKey,
+		arg.RowDigest,
 	)
 	if err != nil {
 		return 0, err
@@ -83,18 +85,19 @@ func (q *Queries) AcknowledgementsOf(ctx context.Context, arg AcknowledgementsOf
 }
 
 const addApproval = `-- name: AddApproval :exec
-INSERT INTO approval (office, id_key, digest, approved, caller, reason, at, commit_no) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO approval (office, id_key, digest, approved, caller, reason, at, commit_no, row_digest) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 `
 
 type AddApprovalParams struct {
-	Office   string
-	IDKey    string
-	Digest   []byte
-	Approved bool
-	Caller   string
-	Reason   string
-	At       string
-	CommitNo int64
+	Office    string
+	IDKey     string
+	Digest    []byte
+	Approved  bool
+	Caller    string
+	Reason    string
+	At        string
+	CommitNo  int64
+	RowDigest int64
 }
 
 func (q *Queries) AddApproval(ctx context.Context, arg AddApprovalParams) error {
@@ -107,23 +110,25 @@ func (q *Queries) AddApproval(ctx context.Context, arg AddApprovalParams) error 
 		arg.Reason,
 		arg.At,
 		arg.CommitNo,
+		arg.RowDigest,
 	)
 	return err
 }
 
 const addAudit = `-- name: AddAudit :exec
-INSERT INTO audit (leaf, commit_no, ordinal, at, actor, event, subject, digest) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO audit (leaf, commit_no, ordinal, at, actor, event, subject, digest, row_digest) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 `
 
 type AddAuditParams struct {
-	Leaf     int64
-	CommitNo int64
-	Ordinal  int64
-	At       string
-	Actor    string
-	Event    string
-	Subject  string
-	Digest   []byte
+	Leaf      int64
+	CommitNo  int64
+	Ordinal   int64
+	At        string
+	Actor     string
+	Event     string
+	Subject   string
+	Digest    []byte
+	RowDigest int64
 }
 
 func (q *Queries) AddAudit(ctx context.Context, arg AddAuditParams) error {
@@ -136,25 +141,27 @@ func (q *Queries) AddAudit(ctx context.Context, arg AddAuditParams) error {
 		arg.Event,
 		arg.Subject,
 		arg.Digest,
+		arg.RowDigest,
 	)
 	return err
 }
 
 const addJudgement = `-- name: AddJudgement :exec
-INSERT INTO judgement (office, id_key, number, id, digest, state, caller, at, faults, commit_no)
-VALUES ($1, $2, (SELECT coalesce(max(j.number), 0) + 1 FROM judgement AS j WHERE j.office = $1 AND j.id_key = $2), $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO judgement (office, id_key, number, id, digest, state, caller, at, faults, commit_no, row_digest)
+VALUES ($1, $2, (SELECT coalesce(max(j.number), 0) + 1 FROM judgement AS j WHERE j.office = $1 AND j.id_key = $2), $3, $4, $5, $6, $7, $8, $9, $10)
 `
 
 type AddJudgementParams struct {
-	Office   string
-	IDKey    string
-	ID       string
-	Digest   []byte
-	State    string
-	Caller   string
-	At       string
-	Faults   []byte
-	CommitNo int64
+	Office    string
+	IDKey     string
+	ID        string
+	Digest    []byte
+	State     string
+	Caller    string
+	At        string
+	Faults    []byte
+	CommitNo  int64
+	RowDigest int64
 }
 
 func (q *Queries) AddJudgement(ctx context.Context, arg AddJudgementParams) error {
@@ -168,12 +175,13 @@ func (q *Queries) AddJudgement(ctx context.Context, arg AddJudgementParams) erro
 		arg.At,
 		arg.Faults,
 		arg.CommitNo,
+		arg.RowDigest,
 	)
 	return err
 }
 
 const addRuling = `-- name: AddRuling :exec
-INSERT INTO ruling (office, id_key, digest, text_digest, verdict, replacement, caller, reason, at, commit_no) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+INSERT INTO ruling (office, id_key, digest, text_digest, verdict, replacement, caller, reason, at, commit_no, row_digest) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 `
 
 type AddRulingParams struct {
@@ -187,6 +195,7 @@ type AddRulingParams struct {
 	Reason      string
 	At          string
 	CommitNo    int64
+	RowDigest   int64
 }
 
 func (q *Queries) AddRuling(ctx context.Context, arg AddRulingParams) error {
@@ -201,23 +210,25 @@ func (q *Queries) AddRuling(ctx context.Context, arg AddRulingParams) error {
 		arg.Reason,
 		arg.At,
 		arg.CommitNo,
+		arg.RowDigest,
 	)
 	return err
 }
 
 const addSupervised = `-- name: AddSupervised :exec
-INSERT INTO supervised (leaf, office, at, kind, caller, reason, movement, subject) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO supervised (leaf, office, at, kind, caller, reason, movement, subject, row_digest) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 `
 
 type AddSupervisedParams struct {
-	Leaf     int64
-	Office   string
-	At       string
-	Kind     string
-	Caller   string
-	Reason   string
-	Movement string
-	Subject  string
+	Leaf      int64
+	Office    string
+	At        string
+	Kind      string
+	Caller    string
+	Reason    string
+	Movement  string
+	Subject   string
+	RowDigest int64
 }
 
 func (q *Queries) AddSupervised(ctx context.Context, arg AddSupervisedParams) error {
@@ -230,12 +241,13 @@ func (q *Queries) AddSupervised(ctx context.Context, arg AddSupervisedParams) er
 		arg.Reason,
 		arg.Movement,
 		arg.Subject,
+		arg.RowDigest,
 	)
 	return err
 }
 
 const announced = `-- name: Announced :one
-SELECT message_id FROM announced WHERE route = $1 AND subject = $2
+SELECT route, subject, message_id, row_digest FROM announced WHERE route = $1 AND subject = $2
 `
 
 type AnnouncedParams struct {
@@ -243,11 +255,16 @@ type AnnouncedParams struct {
 	Subject string
 }
 
-func (q *Queries) Announced(ctx context.Context, arg AnnouncedParams) (string, error) {
+func (q *Queries) Announced(ctx context.Context, arg AnnouncedParams) (Announced, error) {
 	row := q.queryRow(ctx, q.announcedStmt, announced, arg.Route, arg.Subject)
-	var message_id string
-	err := row.Scan(&message_id)
-	return message_id, err
+	var i Announced
+	err := row.Scan(
+		&i.Route,
+		&i.Subject,
+		&i.MessageID,
+		&i.RowDigest,
+	)
+	return i, err
 }
 
 const answeredBy = `-- name: AnsweredBy :many
@@ -308,7 +325,7 @@ func (q *Queries) AnsweredBy(ctx context.Context, arg AnsweredByParams) ([]Answe
 }
 
 const approval = `-- name: Approval :one
-SELECT office, id_key, digest, approved, caller, reason, at, commit_no FROM approval WHERE office = $1 AND id_key = $2 AND digest = $3
+SELECT office, id_key, digest, approved, caller, reason, at, commit_no, row_digest FROM approval WHERE office = $1 AND id_key = $2 AND digest = $3
 `
 
 type ApprovalParams struct {
@@ -329,12 +346,13 @@ func (q *Queries) Approval(ctx context.Context, arg ApprovalParams) (Approval, e
 		&i.Reason,
 		&i.At,
 		&i.CommitNo,
+		&i.RowDigest,
 	)
 	return i, err
 }
 
 const arrival = `-- name: Arrival :one
-SELECT a.door, a.party, a.id_key, a.id, a.caller, a.media_type, a.recipients, a.header, a.signature, a.content, a.digest, a.received, a.receipt, a.reason, a.asks, a.second_of, a.erased, j.door, j.party, j.id_key, j.attempts, j.judged, j.tries, j.next_try, j.trouble, j.parked, j.owner, j.token, j.commit_no, c.bytes AS content
+SELECT a.door, a.party, a.id_key, a.id, a.caller, a.media_type, a.recipients, a.header, a.signature, a.content, a.digest, a.received, a.receipt, a.reason, a.asks, a.second_of, a.erased, a.row_digest, j.door, j.party, j.id_key, j.attempts, j.judged, j.tries, j.next_try, j.trouble, j.parked, j.owner, j.token, j.commit_no, j.row_digest, c.bytes AS content
 FROM arrival AS a JOIN judging AS j ON j.door = a.door AND j.party = a.party AND j.id_key = a.id_key
 LEFT JOIN content AS c ON c.digest = a.content
 WHERE a.door = $1 AND a.party = $2 AND a.id_key = $3
@@ -373,6 +391,7 @@ func (q *Queries) Arrival(ctx context.Context, arg ArrivalParams) (ArrivalRow, e
 		&i.Arrival.Asks,
 		&i.Arrival.SecondOf,
 		&i.Arrival.Erased,
+		&i.Arrival.RowDigest,
 		&i.Judging.Door,
 		&i.Judging.Party,
 		&i.Judging.IDKey,
@@ -385,7 +404,44 @@ func (q *Queries) Arrival(ctx context.Context, arg ArrivalParams) (ArrivalRow, e
 		&i.Judging.Owner,
 		&i.Judging.Token,
 		&i.Judging.CommitNo,
+		&i.Judging.RowDigest,
 		&i.Content,
+	)
+	return i, err
+}
+
+const arrivalRow = `-- name: ArrivalRow :one
+SELECT door, party, id_key, id, caller, media_type, recipients, header, signature, content, digest, received, receipt, reason, asks, second_of, erased, row_digest FROM arrival WHERE door = $1 AND party = $2 AND id_key = $3
+`
+
+type ArrivalRowParams struct {
+	Door  string
+	Party string
+	IDKey string
+}
+
+func (q *Queries) ArrivalRow(ctx context.Context, arg ArrivalRowParams) (Arrival, error) {
+	row := q.queryRow(ctx, q.arrivalRowStmt, arrivalRow, arg.Door, arg.Party, arg.IDKey)
+	var i Arrival
+	err := row.Scan(
+		&i.Door,
+		&i.Party,
+		&i.IDKey,
+		&i.ID,
+		&i.Caller,
+		&i.MediaType,
+		&i.Recipients,
+		&i.Header,
+		&i.Signature,
+		&i.Content,
+		&i.Digest,
+		&i.Received,
+		&i.Receipt,
+		&i.Reason,
+		&i.Asks,
+		&i.SecondOf,
+		&i.Erased,
+		&i.RowDigest,
 	)
 	return i, err
 }
@@ -654,7 +710,7 @@ func (q *Queries) AttachmentsOver(ctx context.Context, arg AttachmentsOverParams
 }
 
 const audit = `-- name: Audit :many
-SELECT leaf, commit_no, ordinal, at, actor, event, subject, digest FROM audit WHERE commit_no >= $1 AND commit_no <= $2
+SELECT leaf, commit_no, ordinal, at, actor, event, subject, digest, row_digest FROM audit WHERE commit_no >= $1 AND commit_no <= $2
 ORDER BY commit_no, ordinal LIMIT $3
 `
 
@@ -682,6 +738,7 @@ func (q *Queries) Audit(ctx context.Context, arg AuditParams) ([]Audit, error) {
 			&i.Event,
 			&i.Subject,
 			&i.Digest,
+			&i.RowDigest,
 		); err != nil {
 			return nil, err
 		}
@@ -697,7 +754,7 @@ func (q *Queries) Audit(ctx context.Context, arg AuditParams) ([]Audit, error) {
 }
 
 const auditLeaf = `-- name: AuditLeaf :one
-SELECT leaf, commit_no, ordinal, at, actor, event, subject, digest FROM audit WHERE leaf = $1
+SELECT leaf, commit_no, ordinal, at, actor, event, subject, digest, row_digest FROM audit WHERE leaf = $1
 `
 
 func (q *Queries) AuditLeaf(ctx context.Context, leaf int64) (Audit, error) {
@@ -712,12 +769,13 @@ func (q *Queries) AuditLeaf(ctx context.Context, leaf int64) (Audit, error) {
 		&i.Event,
 		&i.Subject,
 		&i.Digest,
+		&i.RowDigest,
 	)
 	return i, err
 }
 
 const auditOfActor = `-- name: AuditOfActor :many
-SELECT leaf, commit_no, ordinal, at, actor, event, subject, digest FROM audit WHERE actor = $1 AND commit_no >= $2 AND commit_no <= $3
+SELECT leaf, commit_no, ordinal, at, actor, event, subject, digest, row_digest FROM audit WHERE actor = $1 AND commit_no >= $2 AND commit_no <= $3
 ORDER BY commit_no, ordinal LIMIT $4
 `
 
@@ -751,6 +809,7 @@ func (q *Queries) AuditOfActor(ctx context.Context, arg AuditOfActorParams) ([]A
 			&i.Event,
 			&i.Subject,
 			&i.Digest,
+			&i.RowDigest,
 		); err != nil {
 			return nil, err
 		}
@@ -766,7 +825,7 @@ func (q *Queries) AuditOfActor(ctx context.Context, arg AuditOfActorParams) ([]A
 }
 
 const auditOfSubject = `-- name: AuditOfSubject :many
-SELECT leaf, commit_no, ordinal, at, actor, event, subject, digest FROM audit WHERE subject = $1 AND commit_no >= $2 AND commit_no <= $3
+SELECT leaf, commit_no, ordinal, at, actor, event, subject, digest, row_digest FROM audit WHERE subject = $1 AND commit_no >= $2 AND commit_no <= $3
 ORDER BY commit_no, ordinal LIMIT $4
 `
 
@@ -800,6 +859,7 @@ func (q *Queries) AuditOfSubject(ctx context.Context, arg AuditOfSubjectParams) 
 			&i.Event,
 			&i.Subject,
 			&i.Digest,
+			&i.RowDigest,
 		); err != nil {
 			return nil, err
 		}
@@ -889,7 +949,7 @@ func (q *Queries) AwaitedBy(ctx context.Context, arg AwaitedByParams) ([]Awaited
 }
 
 const balance = `-- name: Balance :one
-SELECT partner, restored, upto, at, compared FROM balance WHERE partner = $1
+SELECT partner, restored, upto, at, compared, row_digest FROM balance WHERE partner = $1
 `
 
 func (q *Queries) Balance(ctx context.Context, partner string) (Balance, error) {
@@ -901,6 +961,7 @@ func (q *Queries) Balance(ctx context.Context, partner string) (Balance, error) 
 		&i.Upto,
 		&i.At,
 		&i.Compared,
+		&i.RowDigest,
 	)
 	return i, err
 }
@@ -1084,7 +1145,7 @@ func (q *Queries) CrossingsBetween(ctx context.Context, arg CrossingsBetweenPara
 }
 
 const deadLetters = `-- name: DeadLetters :many
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, m.erased, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, m.erased, m.row_digest, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed, d.row_digest FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
 WHERE d.state = 'dead' AND d.commit_no >= $1 AND d.commit_no <= $2
 ORDER BY d.commit_no DESC, d.id_key DESC LIMIT $3
 `
@@ -1138,6 +1199,7 @@ func (q *Queries) DeadLetters(ctx context.Context, arg DeadLettersParams) ([]Dea
 			&i.Message.Replaces,
 			&i.Message.Repairs,
 			&i.Message.Erased,
+			&i.Message.RowDigest,
 			&i.Delivery.IDKey,
 			&i.Delivery.Recipient,
 			&i.Delivery.Chain,
@@ -1159,6 +1221,7 @@ func (q *Queries) DeadLetters(ctx context.Context, arg DeadLettersParams) ([]Dea
 			&i.Delivery.Arrival,
 			&i.Delivery.ValidUntil,
 			&i.Delivery.Needed,
+			&i.Delivery.RowDigest,
 		); err != nil {
 			return nil, err
 		}
@@ -1171,6 +1234,40 @@ func (q *Queries) DeadLetters(ctx context.Context, arg DeadLettersParams) ([]Dea
 		return nil, err
 	}
 	return items, nil
+}
+
+const delivery = `-- name: Delivery :one
+SELECT id_key, recipient, chain, sequence, state, reason, attempts, tries, troubles, parked, next_attempt, last_error, answers, answered, withdrawal, owner, token, commit_no, arrival, valid_until, needed, row_digest FROM delivery WHERE id_key = $1
+`
+
+func (q *Queries) Delivery(ctx context.Context, idKey string) (Delivery, error) {
+	row := q.queryRow(ctx, q.deliveryStmt, delivery, idKey)
+	var i Delivery
+	err := row.Scan(
+		&i.IDKey,
+		&i.Recipient,
+		&i.Chain,
+		&i.Sequence,
+		&i.State,
+		&i.Reason,
+		&i.Attempts,
+		&i.Tries,
+		&i.Troubles,
+		&i.Parked,
+		&i.NextAttempt,
+		&i.LastError,
+		&i.Answers,
+		&i.Answered,
+		&i.Withdrawal,
+		&i.Owner,
+		&i.Token,
+		&i.CommitNo,
+		&i.Arrival,
+		&i.ValidUntil,
+		&i.Needed,
+		&i.RowDigest,
+	)
+	return i, err
 }
 
 const deliveryState = `-- name: DeliveryState :one
@@ -1359,178 +1456,90 @@ func (q *Queries) EarlyOf(ctx context.Context, arg EarlyOfParams) ([]string, err
 	return items, nil
 }
 
-const eraseArrival = `-- name: EraseArrival :many
-UPDATE arrival SET erased = TRUE WHERE door = $1 AND party = $2 AND id_key = $3 AND NOT erased RETURNING content
+const eraseArrival = `-- name: EraseArrival :exec
+UPDATE arrival SET erased = TRUE, row_digest = $4 WHERE door = $1 AND party = $2 AND id_key = $3
 `
 
 type EraseArrivalParams struct {
-	Door  string
-	Party string
-	IDKey string
+	Door      string
+	Party     string
+	IDKey     string
+	RowDigest int64
 }
 
-func (q *Queries) EraseArrival(ctx context.Context, arg EraseArrivalParams) ([][]byte, error) {
-	rows, err := q.query(ctx, q.eraseArrivalStmt, eraseArrival, arg.Door, arg.Party, arg.IDKey)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items [][]byte
-	for rows.Next() {
-		var content []byte
-		if err := rows.Scan(&content); err != nil {
-			return nil, err
-		}
-		items = append(items, content)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+func (q *Queries) EraseArrival(ctx context.Context, arg EraseArrivalParams) error {
+	_, err := q.exec(ctx, q.eraseArrivalStmt, eraseArrival,
+		arg.Door,
+		arg.Party,
+		arg.IDKey,
+		arg.RowDigest,
+	)
+	return err
 }
 
-const eraseInbound = `-- name: EraseInbound :many
-UPDATE inbox SET erased = TRUE WHERE sender = $1 AND id_key = $2 AND NOT erased RETURNING canonical, faults, unread
+const eraseInbound = `-- name: EraseInbound :exec
+UPDATE inbox SET erased = TRUE, row_digest = $3 WHERE sender = $1 AND id_key = $2
 `
 
 type EraseInboundParams struct {
-	Sender string
-	IDKey  string
+	Sender    string
+	IDKey     string
+	RowDigest int64
 }
 
-type EraseInboundRow struct {
-	Canonical []byte
-	Faults    []byte
-	Unread    []byte
+func (q *Queries) EraseInbound(ctx context.Context, arg EraseInboundParams) error {
+	_, err := q.exec(ctx, q.eraseInboundStmt, eraseInbound, arg.Sender, arg.IDKey, arg.RowDigest)
+	return err
 }
 
-func (q *Queries) EraseInbound(ctx context.Context, arg EraseInboundParams) ([]EraseInboundRow, error) {
-	rows, err := q.query(ctx, q.eraseInboundStmt, eraseInbound, arg.Sender, arg.IDKey)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []EraseInboundRow
-	for rows.Next() {
-		var i EraseInboundRow
-		if err := rows.Scan(&i.Canonical, &i.Faults, &i.Unread); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const eraseJudgements = `-- name: EraseJudgements :many
-UPDATE judgement SET erased = TRUE WHERE judgement.office = $1 AND judgement.id_key = $2 AND judgement.number IN (SELECT j.number FROM judgement AS j
-    WHERE j.office = $1 AND j.id_key = $2 AND NOT j.erased ORDER BY j.number LIMIT $3) RETURNING faults
+const eraseJudgement = `-- name: EraseJudgement :exec
+UPDATE judgement SET erased = TRUE, row_digest = $4 WHERE office = $1 AND id_key = $2 AND number = $3
 `
 
-type EraseJudgementsParams struct {
-	Office string
-	IDKey  string
-	Limit  int32
+type EraseJudgementParams struct {
+	Office    string
+	IDKey     string
+	Number    int64
+	RowDigest int64
 }
 
-func (q *Queries) EraseJudgements(ctx context.Context, arg EraseJudgementsParams) ([][]byte, error) {
-	rows, err := q.query(ctx, q.eraseJudgementsStmt, eraseJudgements, arg.Office, arg.IDKey, arg.Limit)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items [][]byte
-	for rows.Next() {
-		var faults []byte
-		if err := rows.Scan(&faults); err != nil {
-			return nil, err
-		}
-		items = append(items, faults)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+func (q *Queries) EraseJudgement(ctx context.Context, arg EraseJudgementParams) error {
+	_, err := q.exec(ctx, q.eraseJudgementStmt, eraseJudgement,
+		arg.Office,
+		arg.IDKey,
+		arg.Number,
+		arg.RowDigest,
+	)
+	return err
 }
 
-const eraseMessage = `-- name: EraseMessage :many
-UPDATE message SET erased = TRUE WHERE id_key = $1 AND NOT erased RETURNING payload, canonical
+const eraseMessage = `-- name: EraseMessage :exec
+UPDATE message SET erased = TRUE, row_digest = $2 WHERE id_key = $1
 `
 
-type EraseMessageRow struct {
-	Payload   []byte
-	Canonical []byte
+type EraseMessageParams struct {
+	IDKey     string
+	RowDigest int64
 }
 
-func (q *Queries) EraseMessage(ctx context.Context, idKey string) ([]EraseMessageRow, error) {
-	rows, err := q.query(ctx, q.eraseMessageStmt, eraseMessage, idKey)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []EraseMessageRow
-	for rows.Next() {
-		var i EraseMessageRow
-		if err := rows.Scan(&i.Payload, &i.Canonical); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+func (q *Queries) EraseMessage(ctx context.Context, arg EraseMessageParams) error {
+	_, err := q.exec(ctx, q.eraseMessageStmt, eraseMessage, arg.IDKey, arg.RowDigest)
+	return err
 }
 
-const eraseSubmission = `-- name: EraseSubmission :many
-UPDATE submission SET erased = TRUE WHERE office = $1 AND id_key = $2 AND NOT erased RETURNING canonical, faults
+const eraseSubmission = `-- name: EraseSubmission :exec
+UPDATE submission SET erased = TRUE, row_digest = $3 WHERE office = $1 AND id_key = $2
 `
 
 type EraseSubmissionParams struct {
-	Office string
-	IDKey  string
+	Office    string
+	IDKey     string
+	RowDigest int64
 }
 
-type EraseSubmissionRow struct {
-	Canonical []byte
-	Faults    []byte
-}
-
-func (q *Queries) EraseSubmission(ctx context.Context, arg EraseSubmissionParams) ([]EraseSubmissionRow, error) {
-	rows, err := q.query(ctx, q.eraseSubmissionStmt, eraseSubmission, arg.Office, arg.IDKey)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []EraseSubmissionRow
-	for rows.Next() {
-		var i EraseSubmissionRow
-		if err := rows.Scan(&i.Canonical, &i.Faults); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+func (q *Queries) EraseSubmission(ctx context.Context, arg EraseSubmissionParams) error {
+	_, err := q.exec(ctx, q.eraseSubmissionStmt, eraseSubmission, arg.Office, arg.IDKey, arg.RowDigest)
+	return err
 }
 
 const forgetCrossing = `-- name: ForgetCrossing :exec
@@ -1570,7 +1579,7 @@ func (q *Queries) ForgetUnaccepted(ctx context.Context, movementKey string) erro
 }
 
 const handoutsByID = `-- name: HandoutsByID :many
-SELECT owner, subscription, id_key, sender, id, accepted_no, lease, holder, until, times, acknowledged, acknowledged_by, commit_no FROM handout WHERE owner = $1 AND subscription = $2 AND id_key = $3 ORDER BY sender
+SELECT owner, subscription, id_key, sender, id, accepted_no, lease, holder, until, times, acknowledged, acknowledged_by, commit_no, row_digest FROM handout WHERE owner = $1 AND subscription = $2 AND id_key = $3 ORDER BY sender
 `
 
 type HandoutsByIDParams struct {
@@ -1603,6 +1612,7 @@ func (q *Queries) HandoutsByID(ctx context.Context, arg HandoutsByIDParams) ([]H
 			&i.Acknowledged,
 			&i.AcknowledgedBy,
 			&i.CommitNo,
+			&i.RowDigest,
 		); err != nil {
 			return nil, err
 		}
@@ -1618,7 +1628,7 @@ func (q *Queries) HandoutsByID(ctx context.Context, arg HandoutsByIDParams) ([]H
 }
 
 const handoutsUnder = `-- name: HandoutsUnder :many
-SELECT owner, subscription, id_key, sender, id, accepted_no, lease, holder, until, times, acknowledged, acknowledged_by, commit_no FROM handout WHERE owner = $1 AND subscription = $2 AND acknowledged = '' AND lease = $3 AND lease <> ''
+SELECT owner, subscription, id_key, sender, id, accepted_no, lease, holder, until, times, acknowledged, acknowledged_by, commit_no, row_digest FROM handout WHERE owner = $1 AND subscription = $2 AND acknowledged = '' AND lease = $3 AND lease <> ''
 ORDER BY id_key, sender LIMIT $4
 `
 
@@ -1657,6 +1667,7 @@ func (q *Queries) HandoutsUnder(ctx context.Context, arg HandoutsUnderParams) ([
 			&i.Acknowledged,
 			&i.AcknowledgedBy,
 			&i.CommitNo,
+			&i.RowDigest,
 		); err != nil {
 			return nil, err
 		}
@@ -1672,7 +1683,7 @@ func (q *Queries) HandoutsUnder(ctx context.Context, arg HandoutsUnderParams) ([
 }
 
 const handoutsUntil = `-- name: HandoutsUntil :many
-SELECT owner, subscription, id_key, sender, id, accepted_no, lease, holder, until, times, acknowledged, acknowledged_by, commit_no FROM handout WHERE owner = $1 AND subscription = $2 AND acknowledged = '' AND until <= $3
+SELECT owner, subscription, id_key, sender, id, accepted_no, lease, holder, until, times, acknowledged, acknowledged_by, commit_no, row_digest FROM handout WHERE owner = $1 AND subscription = $2 AND acknowledged = '' AND until <= $3
 ORDER BY until, accepted_no, id_key, sender LIMIT $4
 `
 
@@ -1712,6 +1723,7 @@ func (q *Queries) HandoutsUntil(ctx context.Context, arg HandoutsUntilParams) ([
 			&i.Acknowledged,
 			&i.AcknowledgedBy,
 			&i.CommitNo,
+			&i.RowDigest,
 		); err != nil {
 			return nil, err
 		}
@@ -1797,7 +1809,7 @@ func (q *Queries) HastenMessages(ctx context.Context, arg HastenMessagesParams) 
 }
 
 const held = `-- name: Held :many
-SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, s.erased, f.bytes AS faults, c.bytes AS canonical
+SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, s.erased, s.row_digest, f.bytes AS faults, c.bytes AS canonical
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults LEFT JOIN content AS c ON c.digest = s.canonical
 WHERE s.state = 'held' AND s.route = $1 AND s.join_key = $2
 ORDER BY s.commit_no
@@ -1849,6 +1861,7 @@ func (q *Queries) Held(ctx context.Context, arg HeldParams) ([]HeldRow, error) {
 			&i.Submission.SecondOf,
 			&i.Submission.SecondKey,
 			&i.Submission.Erased,
+			&i.Submission.RowDigest,
 			&i.Faults,
 			&i.Canonical,
 		); err != nil {
@@ -1866,7 +1879,7 @@ func (q *Queries) Held(ctx context.Context, arg HeldParams) ([]HeldRow, error) {
 }
 
 const heldPast = `-- name: HeldPast :many
-SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, s.erased, f.bytes AS faults, c.bytes AS canonical
+SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, s.erased, s.row_digest, f.bytes AS faults, c.bytes AS canonical
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults LEFT JOIN content AS c ON c.digest = s.canonical
 WHERE s.state = 'held' AND s.expires <> '' AND s.expires <= $1
 ORDER BY s.expires LIMIT $2
@@ -1918,6 +1931,7 @@ func (q *Queries) HeldPast(ctx context.Context, arg HeldPastParams) ([]HeldPastR
 			&i.Submission.SecondOf,
 			&i.Submission.SecondKey,
 			&i.Submission.Erased,
+			&i.Submission.RowDigest,
 			&i.Faults,
 			&i.Canonical,
 		); err != nil {
@@ -1935,7 +1949,7 @@ func (q *Queries) HeldPast(ctx context.Context, arg HeldPastParams) ([]HeldPastR
 }
 
 const inbound = `-- name: Inbound :one
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, i.erased, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, i.erased, i.row_digest, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt LEFT JOIN content AS c ON c.digest = i.canonical
 WHERE i.sender = $1 AND i.id_key = $2
@@ -1986,6 +2000,7 @@ func (q *Queries) Inbound(ctx context.Context, arg InboundParams) (InboundRow, e
 		&i.Inbox.AcceptedNo,
 		&i.Inbox.Offices,
 		&i.Inbox.Erased,
+		&i.Inbox.RowDigest,
 		&i.Faults,
 		&i.Unread,
 		&i.Receipt,
@@ -1995,7 +2010,7 @@ func (q *Queries) Inbound(ctx context.Context, arg InboundParams) (InboundRow, e
 }
 
 const inboundByDocument = `-- name: InboundByDocument :one
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, i.erased, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, i.erased, i.row_digest, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt LEFT JOIN content AS c ON c.digest = i.canonical
 WHERE i.sender = $1 AND i.document_key = $2 AND i.document_key <> '' AND i.state = 'accepted'
@@ -2048,6 +2063,7 @@ func (q *Queries) InboundByDocument(ctx context.Context, arg InboundByDocumentPa
 		&i.Inbox.AcceptedNo,
 		&i.Inbox.Offices,
 		&i.Inbox.Erased,
+		&i.Inbox.RowDigest,
 		&i.Faults,
 		&i.Unread,
 		&i.Receipt,
@@ -2057,7 +2073,7 @@ func (q *Queries) InboundByDocument(ctx context.Context, arg InboundByDocumentPa
 }
 
 const inboundsByID = `-- name: InboundsByID :many
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, i.erased, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, i.erased, i.row_digest, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt, c.bytes AS canonical
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt LEFT JOIN content AS c ON c.digest = i.canonical
 WHERE i.id_key = $1 ORDER BY i.sender
@@ -2109,6 +2125,7 @@ func (q *Queries) InboundsByID(ctx context.Context, idKey string) ([]InboundsByI
 			&i.Inbox.AcceptedNo,
 			&i.Inbox.Offices,
 			&i.Inbox.Erased,
+			&i.Inbox.RowDigest,
 			&i.Faults,
 			&i.Unread,
 			&i.Receipt,
@@ -2128,7 +2145,7 @@ func (q *Queries) InboundsByID(ctx context.Context, idKey string) ([]InboundsByI
 }
 
 const inboxAccepted = `-- name: InboxAccepted :many
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, i.erased, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, i.erased, i.row_digest, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt
 WHERE i.accepted_no > 0 AND i.accepted_no >= $1 AND i.accepted_no <= $2
@@ -2186,6 +2203,7 @@ func (q *Queries) InboxAccepted(ctx context.Context, arg InboxAcceptedParams) ([
 			&i.Inbox.AcceptedNo,
 			&i.Inbox.Offices,
 			&i.Inbox.Erased,
+			&i.Inbox.RowDigest,
 			&i.Faults,
 			&i.Unread,
 			&i.Receipt,
@@ -2204,7 +2222,7 @@ func (q *Queries) InboxAccepted(ctx context.Context, arg InboxAcceptedParams) ([
 }
 
 const inboxBefore = `-- name: InboxBefore :many
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, i.erased, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, i.erased, i.row_digest, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt
 WHERE i.commit_no >= $1 AND i.commit_no <= $2
@@ -2262,6 +2280,7 @@ func (q *Queries) InboxBefore(ctx context.Context, arg InboxBeforeParams) ([]Inb
 			&i.Inbox.AcceptedNo,
 			&i.Inbox.Offices,
 			&i.Inbox.Erased,
+			&i.Inbox.RowDigest,
 			&i.Faults,
 			&i.Unread,
 			&i.Receipt,
@@ -2280,7 +2299,7 @@ func (q *Queries) InboxBefore(ctx context.Context, arg InboxBeforeParams) ([]Inb
 }
 
 const inboxInState = `-- name: InboxInState :many
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, i.erased, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, i.erased, i.row_digest, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt
 WHERE i.state = $1 AND i.commit_no >= $2 AND i.commit_no <= $3
@@ -2344,6 +2363,7 @@ func (q *Queries) InboxInState(ctx context.Context, arg InboxInStateParams) ([]I
 			&i.Inbox.AcceptedNo,
 			&i.Inbox.Offices,
 			&i.Inbox.Erased,
+			&i.Inbox.RowDigest,
 			&i.Faults,
 			&i.Unread,
 			&i.Receipt,
@@ -2362,7 +2382,7 @@ func (q *Queries) InboxInState(ctx context.Context, arg InboxInStateParams) ([]I
 }
 
 const inboxOfKind = `-- name: InboxOfKind :many
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, i.erased, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, i.erased, i.row_digest, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt
 WHERE i.state = $1 AND i.kind = $2 AND i.commit_no >= $3 AND i.commit_no <= $4
@@ -2428,6 +2448,7 @@ func (q *Queries) InboxOfKind(ctx context.Context, arg InboxOfKindParams) ([]Inb
 			&i.Inbox.AcceptedNo,
 			&i.Inbox.Offices,
 			&i.Inbox.Erased,
+			&i.Inbox.RowDigest,
 			&i.Faults,
 			&i.Unread,
 			&i.Receipt,
@@ -2445,8 +2466,54 @@ func (q *Queries) InboxOfKind(ctx context.Context, arg InboxOfKindParams) ([]Inb
 	return items, nil
 }
 
+const inboxRow = `-- name: InboxRow :one
+SELECT sender, id_key, id, kind, document_id, document_key, state, received, expected_arrival, late_by, payload_digest, canonical, canonical_digest, mapping, faults, unread, answers, receipt, acknowledged_by, acknowledged_at, movement_id, conversation, batch, commit_no, replaces, accepted_no, offices, erased, row_digest FROM inbox WHERE sender = $1 AND id_key = $2
+`
+
+type InboxRowParams struct {
+	Sender string
+	IDKey  string
+}
+
+func (q *Queries) InboxRow(ctx context.Context, arg InboxRowParams) (Inbox, error) {
+	row := q.queryRow(ctx, q.inboxRowStmt, inboxRow, arg.Sender, arg.IDKey)
+	var i Inbox
+	err := row.Scan(
+		&i.Sender,
+		&i.IDKey,
+		&i.ID,
+		&i.Kind,
+		&i.DocumentID,
+		&i.DocumentKey,
+		&i.State,
+		&i.Received,
+		&i.ExpectedArrival,
+		&i.LateBy,
+		&i.PayloadDigest,
+		&i.Canonical,
+		&i.CanonicalDigest,
+		&i.Mapping,
+		&i.Faults,
+		&i.Unread,
+		&i.Answers,
+		&i.Receipt,
+		&i.AcknowledgedBy,
+		&i.AcknowledgedAt,
+		&i.MovementID,
+		&i.Conversation,
+		&i.Batch,
+		&i.CommitNo,
+		&i.Replaces,
+		&i.AcceptedNo,
+		&i.Offices,
+		&i.Erased,
+		&i.RowDigest,
+	)
+	return i, err
+}
+
 const inboxWaiting = `-- name: InboxWaiting :many
-SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, i.erased, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
+SELECT i.sender, i.id_key, i.id, i.kind, i.document_id, i.document_key, i.state, i.received, i.expected_arrival, i.late_by, i.payload_digest, i.canonical, i.canonical_digest, i.mapping, i.faults, i.unread, i.answers, i.receipt, i.acknowledged_by, i.acknowledged_at, i.movement_id, i.conversation, i.batch, i.commit_no, i.replaces, i.accepted_no, i.offices, i.erased, i.row_digest, f.bytes AS faults, u.bytes AS unread, r.bytes AS receipt
 FROM inbox AS i LEFT JOIN content AS f ON f.digest = i.faults LEFT JOIN content AS u ON u.digest = i.unread
 LEFT JOIN content AS r ON r.digest = i.receipt
 WHERE i.state = $1 AND i.acknowledged_by = '' AND i.commit_no >= $2 AND i.commit_no <= $3
@@ -2513,6 +2580,7 @@ func (q *Queries) InboxWaiting(ctx context.Context, arg InboxWaitingParams) ([]I
 			&i.Inbox.AcceptedNo,
 			&i.Inbox.Offices,
 			&i.Inbox.Erased,
+			&i.Inbox.RowDigest,
 			&i.Faults,
 			&i.Unread,
 			&i.Receipt,
@@ -2569,7 +2637,7 @@ func (q *Queries) IsNamed(ctx context.Context, digest []byte) (bool, error) {
 }
 
 const joined = `-- name: Joined :many
-SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, s.erased, f.bytes AS faults, c.bytes AS canonical
+SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, s.erased, s.row_digest, f.bytes AS faults, c.bytes AS canonical
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults LEFT JOIN content AS c ON c.digest = s.canonical
 WHERE s.message_id = $1 AND s.message_id <> ''
 ORDER BY s.version, s.part, s.id
@@ -2616,6 +2684,7 @@ func (q *Queries) Joined(ctx context.Context, messageID string) ([]JoinedRow, er
 			&i.Submission.SecondOf,
 			&i.Submission.SecondKey,
 			&i.Submission.Erased,
+			&i.Submission.RowDigest,
 			&i.Faults,
 			&i.Canonical,
 		); err != nil {
@@ -2632,8 +2701,55 @@ func (q *Queries) Joined(ctx context.Context, messageID string) ([]JoinedRow, er
 	return items, nil
 }
 
+const judgementRows = `-- name: JudgementRows :many
+SELECT office, id_key, number, id, digest, state, caller, at, faults, commit_no, erased, row_digest FROM judgement WHERE office = $1 AND id_key = $2 AND NOT erased ORDER BY number LIMIT $3
+`
+
+type JudgementRowsParams struct {
+	Office string
+	IDKey  string
+	Limit  int32
+}
+
+// Those that are not erased.
+func (q *Queries) JudgementRows(ctx context.Context, arg JudgementRowsParams) ([]Judgement, error) {
+	rows, err := q.query(ctx, q.judgementRowsStmt, judgementRows, arg.Office, arg.IDKey, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Judgement
+	for rows.Next() {
+		var i Judgement
+		if err := rows.Scan(
+			&i.Office,
+			&i.IDKey,
+			&i.Number,
+			&i.ID,
+			&i.Digest,
+			&i.State,
+			&i.Caller,
+			&i.At,
+			&i.Faults,
+			&i.CommitNo,
+			&i.Erased,
+			&i.RowDigest,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const judgements = `-- name: Judgements :many
-SELECT j.office, j.id_key, j.number, j.id, j.digest, j.state, j.caller, j.at, j.faults, j.commit_no, j.erased, f.bytes AS faults
+SELECT j.office, j.id_key, j.number, j.id, j.digest, j.state, j.caller, j.at, j.faults, j.commit_no, j.erased, j.row_digest, f.bytes AS faults
 FROM judgement AS j LEFT JOIN content AS f ON f.digest = j.faults
 WHERE j.office = $1 AND j.id_key = $2
 ORDER BY j.number DESC LIMIT $3
@@ -2671,6 +2787,7 @@ func (q *Queries) Judgements(ctx context.Context, arg JudgementsParams) ([]Judge
 			&i.Judgement.Faults,
 			&i.Judgement.CommitNo,
 			&i.Judgement.Erased,
+			&i.Judgement.RowDigest,
 			&i.Faults,
 		); err != nil {
 			return nil, err
@@ -2687,7 +2804,7 @@ func (q *Queries) Judgements(ctx context.Context, arg JudgementsParams) ([]Judge
 }
 
 const kept = `-- name: Kept :one
-SELECT door, party, id_key, id, until, rule, erased, commit_no FROM kept WHERE door = $1 AND party = $2 AND id_key = $3
+SELECT door, party, id_key, id, until, rule, erased, commit_no, row_digest FROM kept WHERE door = $1 AND party = $2 AND id_key = $3
 `
 
 type KeptParams struct {
@@ -2708,12 +2825,13 @@ func (q *Queries) Kept(ctx context.Context, arg KeptParams) (Kept, error) {
 		&i.Rule,
 		&i.Erased,
 		&i.CommitNo,
+		&i.RowDigest,
 	)
 	return i, err
 }
 
 const keptOver = `-- name: KeptOver :many
-SELECT door, party, id_key, id, until, rule, erased, commit_no FROM kept WHERE erased = '' AND until <= $1 ORDER BY until, door, party, id_key LIMIT $2
+SELECT door, party, id_key, id, until, rule, erased, commit_no, row_digest FROM kept WHERE erased = '' AND until <= $1 ORDER BY until, door, party, id_key LIMIT $2
 `
 
 type KeptOverParams struct {
@@ -2739,6 +2857,7 @@ func (q *Queries) KeptOver(ctx context.Context, arg KeptOverParams) ([]Kept, err
 			&i.Rule,
 			&i.Erased,
 			&i.CommitNo,
+			&i.RowDigest,
 		); err != nil {
 			return nil, err
 		}
@@ -2756,13 +2875,14 @@ func (q *Queries) KeptOver(ctx context.Context, arg KeptOverParams) ([]Kept, err
 const lapsedTurns = `-- name: LapsedTurns :many
 SELECT m.id, d.next_attempt, m.payload_size, d.owner, d.token
 FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
-WHERE d.recipient = $1 AND d.state IN ('queued', 'sent', 'received') AND d.valid_until < $2 AND d.owner = $3
-ORDER BY d.valid_until, d.id_key LIMIT $4
+WHERE d.recipient = $1 AND d.state IN ('queued', 'sent', 'received') AND d.valid_until < $2 AND d.next_attempt <= $3 AND d.owner = $4
+ORDER BY d.valid_until, d.id_key LIMIT $5
 `
 
 type LapsedTurnsParams struct {
 	Recipient string
 	Past      string
+	Due       string
 	Owner     string
 	Most      int32
 }
@@ -2775,11 +2895,12 @@ type LapsedTurnsRow struct {
 	Token       int64
 }
 
-// Those whose validity is over.
+// Those whose validity is over, and that are due.
 func (q *Queries) LapsedTurns(ctx context.Context, arg LapsedTurnsParams) ([]LapsedTurnsRow, error) {
 	rows, err := q.query(ctx, q.lapsedTurnsStmt, lapsedTurns,
 		arg.Recipient,
 		arg.Past,
+		arg.Due,
 		arg.Owner,
 		arg.Most,
 	)
@@ -2843,7 +2964,7 @@ func (q *Queries) LastNumbers(ctx context.Context) (LastNumbersRow, error) {
 }
 
 const message = `-- name: Message :one
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, m.erased, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed, p.bytes AS payload, c.bytes AS canonical, r.statement AS receipt
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, m.erased, m.row_digest, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed, d.row_digest, p.bytes AS payload, c.bytes AS canonical, r.statement AS receipt
 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 LEFT JOIN content AS p ON p.digest = m.payload LEFT JOIN content AS c ON c.digest = m.canonical
 LEFT JOIN receipt AS r ON r.id_key = m.id_key AND r.number = (SELECT l.number FROM receipt AS l WHERE l.id_key = m.id_key ORDER BY l.verdict = 'RCV', l.number LIMIT 1)
@@ -2891,6 +3012,7 @@ func (q *Queries) Message(ctx context.Context, idKey string) (MessageRow, error)
 		&i.Message.Replaces,
 		&i.Message.Repairs,
 		&i.Message.Erased,
+		&i.Message.RowDigest,
 		&i.Delivery.IDKey,
 		&i.Delivery.Recipient,
 		&i.Delivery.Chain,
@@ -2912,6 +3034,7 @@ func (q *Queries) Message(ctx context.Context, idKey string) (MessageRow, error)
 		&i.Delivery.Arrival,
 		&i.Delivery.ValidUntil,
 		&i.Delivery.Needed,
+		&i.Delivery.RowDigest,
 		&i.Payload,
 		&i.Canonical,
 		&i.Receipt,
@@ -2920,7 +3043,7 @@ func (q *Queries) Message(ctx context.Context, idKey string) (MessageRow, error)
 }
 
 const messageByDocument = `-- name: MessageByDocument :one
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, m.erased, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed, p.bytes AS payload, c.bytes AS canonical, r.statement AS receipt
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, m.erased, m.row_digest, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed, d.row_digest, p.bytes AS payload, c.bytes AS canonical, r.statement AS receipt
 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 LEFT JOIN content AS p ON p.digest = m.payload LEFT JOIN content AS c ON c.digest = m.canonical
 LEFT JOIN receipt AS r ON r.id_key = m.id_key AND r.number = (SELECT l.number FROM receipt AS l WHERE l.id_key = m.id_key ORDER BY l.verdict = 'RCV', l.number LIMIT 1)
@@ -2974,6 +3097,7 @@ func (q *Queries) MessageByDocument(ctx context.Context, arg MessageByDocumentPa
 		&i.Message.Replaces,
 		&i.Message.Repairs,
 		&i.Message.Erased,
+		&i.Message.RowDigest,
 		&i.Delivery.IDKey,
 		&i.Delivery.Recipient,
 		&i.Delivery.Chain,
@@ -2995,6 +3119,7 @@ func (q *Queries) MessageByDocument(ctx context.Context, arg MessageByDocumentPa
 		&i.Delivery.Arrival,
 		&i.Delivery.ValidUntil,
 		&i.Delivery.Needed,
+		&i.Delivery.RowDigest,
 		&i.Payload,
 		&i.Canonical,
 		&i.Receipt,
@@ -3002,8 +3127,49 @@ func (q *Queries) MessageByDocument(ctx context.Context, arg MessageByDocumentPa
 	return i, err
 }
 
+const messageRow = `-- name: MessageRow :one
+SELECT id_key, id, route, kind, conversation, document_id, document_key, created, expected_arrival, late_by, header, signature, payload, payload_size, payload_digest, canonical, canonical_digest, mapping, mapping_digest, schema_digest, whole, whole_key, part, split, version, replaces, repairs, erased, row_digest FROM message WHERE id_key = $1
+`
+
+func (q *Queries) MessageRow(ctx context.Context, idKey string) (Message, error) {
+	row := q.queryRow(ctx, q.messageRowStmt, messageRow, idKey)
+	var i Message
+	err := row.Scan(
+		&i.IDKey,
+		&i.ID,
+		&i.Route,
+		&i.Kind,
+		&i.Conversation,
+		&i.DocumentID,
+		&i.DocumentKey,
+		&i.Created,
+		&i.ExpectedArrival,
+		&i.LateBy,
+		&i.Header,
+		&i.Signature,
+		&i.Payload,
+		&i.PayloadSize,
+		&i.PayloadDigest,
+		&i.Canonical,
+		&i.CanonicalDigest,
+		&i.Mapping,
+		&i.MappingDigest,
+		&i.SchemaDigest,
+		&i.Whole,
+		&i.WholeKey,
+		&i.Part,
+		&i.Split,
+		&i.Version,
+		&i.Replaces,
+		&i.Repairs,
+		&i.Erased,
+		&i.RowDigest,
+	)
+	return i, err
+}
+
 const messages = `-- name: Messages :many
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, m.erased, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed, r.statement AS receipt FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, m.erased, m.row_digest, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed, d.row_digest, r.statement AS receipt FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 LEFT JOIN receipt AS r ON r.id_key = m.id_key AND r.number = (SELECT l.number FROM receipt AS l WHERE l.id_key = m.id_key ORDER BY l.verdict = 'RCV', l.number LIMIT 1)
 WHERE m.whole_key = $1 ORDER BY m.version, m.part, m.created, m.id_key
 `
@@ -3052,6 +3218,7 @@ func (q *Queries) Messages(ctx context.Context, wholeKey string) ([]MessagesRow,
 			&i.Message.Replaces,
 			&i.Message.Repairs,
 			&i.Message.Erased,
+			&i.Message.RowDigest,
 			&i.Delivery.IDKey,
 			&i.Delivery.Recipient,
 			&i.Delivery.Chain,
@@ -3073,6 +3240,7 @@ func (q *Queries) Messages(ctx context.Context, wholeKey string) ([]MessagesRow,
 			&i.Delivery.Arrival,
 			&i.Delivery.ValidUntil,
 			&i.Delivery.Needed,
+			&i.Delivery.RowDigest,
 			&i.Receipt,
 		); err != nil {
 			return nil, err
@@ -3089,7 +3257,7 @@ func (q *Queries) Messages(ctx context.Context, wholeKey string) ([]MessagesRow,
 }
 
 const messagesBefore = `-- name: MessagesBefore :many
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, m.erased, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, m.erased, m.row_digest, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed, d.row_digest FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
 WHERE d.commit_no >= $1 AND d.commit_no <= $2
 ORDER BY d.commit_no DESC, d.id_key DESC LIMIT $3
 `
@@ -3143,6 +3311,7 @@ func (q *Queries) MessagesBefore(ctx context.Context, arg MessagesBeforeParams) 
 			&i.Message.Replaces,
 			&i.Message.Repairs,
 			&i.Message.Erased,
+			&i.Message.RowDigest,
 			&i.Delivery.IDKey,
 			&i.Delivery.Recipient,
 			&i.Delivery.Chain,
@@ -3164,6 +3333,7 @@ func (q *Queries) MessagesBefore(ctx context.Context, arg MessagesBeforeParams) 
 			&i.Delivery.Arrival,
 			&i.Delivery.ValidUntil,
 			&i.Delivery.Needed,
+			&i.Delivery.RowDigest,
 		); err != nil {
 			return nil, err
 		}
@@ -3179,7 +3349,7 @@ func (q *Queries) MessagesBefore(ctx context.Context, arg MessagesBeforeParams) 
 }
 
 const movement = `-- name: Movement :one
-SELECT id_key, id, opened, first_time, last_time, body, commit_no, due FROM movement WHERE id_key = $1
+SELECT id_key, id, opened, first_time, last_time, body, commit_no, due, row_digest FROM movement WHERE id_key = $1
 `
 
 func (q *Queries) Movement(ctx context.Context, idKey string) (Movement, error) {
@@ -3194,12 +3364,13 @@ func (q *Queries) Movement(ctx context.Context, idKey string) (Movement, error) 
 		&i.Body,
 		&i.CommitNo,
 		&i.Due,
+		&i.RowDigest,
 	)
 	return i, err
 }
 
 const movementOffice = `-- name: MovementOffice :one
-SELECT id_key, office, roles, kinds, state, worklist, since, expected, differs, commit_no FROM movement_office WHERE id_key = $1 AND office = $2
+SELECT id_key, office, roles, kinds, state, worklist, since, expected, differs, commit_no, row_digest FROM movement_office WHERE id_key = $1 AND office = $2
 `
 
 type MovementOfficeParams struct {
@@ -3221,12 +3392,13 @@ func (q *Queries) MovementOffice(ctx context.Context, arg MovementOfficeParams) 
 		&i.Expected,
 		&i.Differs,
 		&i.CommitNo,
+		&i.RowDigest,
 	)
 	return i, err
 }
 
 const movementsDiffering = `-- name: MovementsDiffering :many
-SELECT id_key, office, roles, kinds, state, worklist, since, expected, differs, commit_no FROM movement_office WHERE office = $1 AND differs AND (commit_no, id_key) < ($2, CAST($3 AS TEXT))
+SELECT id_key, office, roles, kinds, state, worklist, since, expected, differs, commit_no, row_digest FROM movement_office WHERE office = $1 AND differs AND (commit_no, id_key) < ($2, CAST($3 AS TEXT))
 ORDER BY commit_no DESC, id_key DESC LIMIT $4
 `
 
@@ -3262,6 +3434,7 @@ func (q *Queries) MovementsDiffering(ctx context.Context, arg MovementsDiffering
 			&i.Expected,
 			&i.Differs,
 			&i.CommitNo,
+			&i.RowDigest,
 		); err != nil {
 			return nil, err
 		}
@@ -3277,7 +3450,7 @@ func (q *Queries) MovementsDiffering(ctx context.Context, arg MovementsDiffering
 }
 
 const movementsDue = `-- name: MovementsDue :many
-SELECT id_key, id, opened, first_time, last_time, body, commit_no, due FROM movement WHERE due <> '' AND due <= $1
+SELECT id_key, id, opened, first_time, last_time, body, commit_no, due, row_digest FROM movement WHERE due <> '' AND due <= $1
 ORDER BY due, id_key LIMIT $2
 `
 
@@ -3304,6 +3477,7 @@ func (q *Queries) MovementsDue(ctx context.Context, arg MovementsDueParams) ([]M
 			&i.Body,
 			&i.CommitNo,
 			&i.Due,
+			&i.RowDigest,
 		); err != nil {
 			return nil, err
 		}
@@ -3319,7 +3493,7 @@ func (q *Queries) MovementsDue(ctx context.Context, arg MovementsDueParams) ([]M
 }
 
 const movementsExpected = `-- name: MovementsExpected :many
-SELECT id_key, office, roles, kinds, state, worklist, since, expected, differs, commit_no FROM movement_office WHERE office = $1 AND expected <> '' AND (expected, id_key) > ($2, $3) AND expected < $4
+SELECT id_key, office, roles, kinds, state, worklist, since, expected, differs, commit_no, row_digest FROM movement_office WHERE office = $1 AND expected <> '' AND (expected, id_key) > ($2, $3) AND expected < $4
 ORDER BY expected, id_key LIMIT $5
 `
 
@@ -3357,6 +3531,7 @@ func (q *Queries) MovementsExpected(ctx context.Context, arg MovementsExpectedPa
 			&i.Expected,
 			&i.Differs,
 			&i.CommitNo,
+			&i.RowDigest,
 		); err != nil {
 			return nil, err
 		}
@@ -3372,7 +3547,7 @@ func (q *Queries) MovementsExpected(ctx context.Context, arg MovementsExpectedPa
 }
 
 const movementsInState = `-- name: MovementsInState :many
-SELECT id_key, office, roles, kinds, state, worklist, since, expected, differs, commit_no FROM movement_office WHERE office = $1 AND state = $2 AND (commit_no, id_key) < ($3, CAST($4 AS TEXT))
+SELECT id_key, office, roles, kinds, state, worklist, since, expected, differs, commit_no, row_digest FROM movement_office WHERE office = $1 AND state = $2 AND (commit_no, id_key) < ($3, CAST($4 AS TEXT))
 ORDER BY commit_no DESC, id_key DESC LIMIT $5
 `
 
@@ -3410,6 +3585,7 @@ func (q *Queries) MovementsInState(ctx context.Context, arg MovementsInStatePara
 			&i.Expected,
 			&i.Differs,
 			&i.CommitNo,
+			&i.RowDigest,
 		); err != nil {
 			return nil, err
 		}
@@ -3425,7 +3601,7 @@ func (q *Queries) MovementsInState(ctx context.Context, arg MovementsInStatePara
 }
 
 const movementsInWorklist = `-- name: MovementsInWorklist :many
-SELECT id_key, office, roles, kinds, state, worklist, since, expected, differs, commit_no FROM movement_office WHERE office = $1 AND worklist = $2 AND worklist <> '' AND (since, id_key) > ($3, $4)
+SELECT id_key, office, roles, kinds, state, worklist, since, expected, differs, commit_no, row_digest FROM movement_office WHERE office = $1 AND worklist = $2 AND worklist <> '' AND (since, id_key) > ($3, $4)
 ORDER BY since, id_key LIMIT $5
 `
 
@@ -3463,6 +3639,7 @@ func (q *Queries) MovementsInWorklist(ctx context.Context, arg MovementsInWorkli
 			&i.Expected,
 			&i.Differs,
 			&i.CommitNo,
+			&i.RowDigest,
 		); err != nil {
 			return nil, err
 		}
@@ -3478,7 +3655,7 @@ func (q *Queries) MovementsInWorklist(ctx context.Context, arg MovementsInWorkli
 }
 
 const movementsOfOffice = `-- name: MovementsOfOffice :many
-SELECT id_key, office, roles, kinds, state, worklist, since, expected, differs, commit_no FROM movement_office WHERE office = $1 AND (commit_no, id_key) < ($2, CAST($3 AS TEXT))
+SELECT id_key, office, roles, kinds, state, worklist, since, expected, differs, commit_no, row_digest FROM movement_office WHERE office = $1 AND (commit_no, id_key) < ($2, CAST($3 AS TEXT))
 ORDER BY commit_no DESC, id_key DESC LIMIT $4
 `
 
@@ -3514,6 +3691,7 @@ func (q *Queries) MovementsOfOffice(ctx context.Context, arg MovementsOfOfficePa
 			&i.Expected,
 			&i.Differs,
 			&i.CommitNo,
+			&i.RowDigest,
 		); err != nil {
 			return nil, err
 		}
@@ -3594,7 +3772,7 @@ func (q *Queries) NearestTurns(ctx context.Context, arg NearestTurnsParams) ([]N
 }
 
 const numberBlockUpto = `-- name: NumberBlockUpto :one
-SELECT office, first, series, size, taken, handed_over, handed_over_by, commit_no FROM number_block WHERE series = $1 AND first <= $2 ORDER BY first DESC LIMIT 1
+SELECT office, first, series, size, taken, handed_over, handed_over_by, commit_no, row_digest FROM number_block WHERE series = $1 AND first <= $2 ORDER BY first DESC LIMIT 1
 `
 
 type NumberBlockUptoParams struct {
@@ -3615,12 +3793,13 @@ func (q *Queries) NumberBlockUpto(ctx context.Context, arg NumberBlockUptoParams
 		&i.HandedOver,
 		&i.HandedOverBy,
 		&i.CommitNo,
+		&i.RowDigest,
 	)
 	return i, err
 }
 
 const numberBlocks = `-- name: NumberBlocks :many
-SELECT office, first, series, size, taken, handed_over, handed_over_by, commit_no FROM number_block WHERE office = $1 ORDER BY handed_over DESC, series DESC, first DESC LIMIT $2
+SELECT office, first, series, size, taken, handed_over, handed_over_by, commit_no, row_digest FROM number_block WHERE office = $1 ORDER BY handed_over DESC, series DESC, first DESC LIMIT $2
 `
 
 type NumberBlocksParams struct {
@@ -3646,6 +3825,7 @@ func (q *Queries) NumberBlocks(ctx context.Context, arg NumberBlocksParams) ([]N
 			&i.HandedOver,
 			&i.HandedOverBy,
 			&i.CommitNo,
+			&i.RowDigest,
 		); err != nil {
 			return nil, err
 		}
@@ -3661,7 +3841,7 @@ func (q *Queries) NumberBlocks(ctx context.Context, arg NumberBlocksParams) ([]N
 }
 
 const numberBlocksLeft = `-- name: NumberBlocksLeft :many
-SELECT office, first, series, size, taken, handed_over, handed_over_by, commit_no FROM number_block WHERE office = $1 AND taken < size ORDER BY handed_over, first LIMIT $2
+SELECT office, first, series, size, taken, handed_over, handed_over_by, commit_no, row_digest FROM number_block WHERE office = $1 AND taken < size ORDER BY handed_over, first LIMIT $2
 `
 
 type NumberBlocksLeftParams struct {
@@ -3688,6 +3868,7 @@ func (q *Queries) NumberBlocksLeft(ctx context.Context, arg NumberBlocksLeftPara
 			&i.HandedOver,
 			&i.HandedOverBy,
 			&i.CommitNo,
+			&i.RowDigest,
 		); err != nil {
 			return nil, err
 		}
@@ -3703,7 +3884,7 @@ func (q *Queries) NumberBlocksLeft(ctx context.Context, arg NumberBlocksLeftPara
 }
 
 const numberUses = `-- name: NumberUses :many
-SELECT number, office, message_id, taken, commit_no FROM number_use WHERE office = $1 AND (commit_no, number) < (CAST($2 AS BIGINT), CAST($3 AS TEXT))
+SELECT number, office, message_id, taken, commit_no, row_digest FROM number_use WHERE office = $1 AND (commit_no, number) < (CAST($2 AS BIGINT), CAST($3 AS TEXT))
 ORDER BY commit_no DESC, number DESC LIMIT $4
 `
 
@@ -3734,6 +3915,7 @@ func (q *Queries) NumberUses(ctx context.Context, arg NumberUsesParams) ([]Numbe
 			&i.MessageID,
 			&i.Taken,
 			&i.CommitNo,
+			&i.RowDigest,
 		); err != nil {
 			return nil, err
 		}
@@ -3817,7 +3999,7 @@ func (q *Queries) Owner(ctx context.Context) (string, error) {
 }
 
 const parkedMessages = `-- name: ParkedMessages :many
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, m.erased, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed, r.statement AS receipt FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, m.erased, m.row_digest, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed, d.row_digest, r.statement AS receipt FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
 LEFT JOIN receipt AS r ON r.id_key = m.id_key AND r.number = (SELECT l.number FROM receipt AS l WHERE l.id_key = m.id_key ORDER BY l.verdict = 'RCV', l.number LIMIT 1)
 WHERE d.parked AND d.commit_no >= $1 AND d.commit_no <= $2
 ORDER BY d.commit_no, d.id_key LIMIT $3
@@ -3873,6 +4055,7 @@ func (q *Queries) ParkedMessages(ctx context.Context, arg ParkedMessagesParams) 
 			&i.Message.Replaces,
 			&i.Message.Repairs,
 			&i.Message.Erased,
+			&i.Message.RowDigest,
 			&i.Delivery.IDKey,
 			&i.Delivery.Recipient,
 			&i.Delivery.Chain,
@@ -3894,6 +4077,7 @@ func (q *Queries) ParkedMessages(ctx context.Context, arg ParkedMessagesParams) 
 			&i.Delivery.Arrival,
 			&i.Delivery.ValidUntil,
 			&i.Delivery.Needed,
+			&i.Delivery.RowDigest,
 			&i.Receipt,
 		); err != nil {
 			return nil, err
@@ -3910,20 +4094,22 @@ func (q *Queries) ParkedMessages(ctx context.Context, arg ParkedMessagesParams) 
 }
 
 const passSubscription = `-- name: PassSubscription :exec
-UPDATE subscription SET position = $1 WHERE owner = $2 AND name = $3 AND position = $4 AND ended = ''
+UPDATE subscription SET position = $1, row_digest = $2 WHERE owner = $3 AND name = $4 AND position = $5 AND ended = ''
 `
 
 type PassSubscriptionParams struct {
-	Next     int64
-	Owner    string
-	Name     string
-	Position int64
+	Next      int64
+	RowDigest int64
+	Owner     string
+	Name      string
+	Position  int64
 }
 
 // Only from where it was seen.
 func (q *Queries) PassSubscription(ctx context.Context, arg PassSubscriptionParams) error {
 	_, err := q.exec(ctx, q.passSubscriptionStmt, passSubscription,
 		arg.Next,
+		arg.RowDigest,
 		arg.Owner,
 		arg.Name,
 		arg.Position,
@@ -3932,29 +4118,35 @@ func (q *Queries) PassSubscription(ctx context.Context, arg PassSubscriptionPara
 }
 
 const putAnnounced = `-- name: PutAnnounced :exec
-INSERT INTO announced (route, subject, message_id) VALUES ($1, $2, $3)
-ON CONFLICT (route, subject) DO UPDATE SET message_id = excluded.message_id
+INSERT INTO announced (route, subject, message_id, row_digest) VALUES ($1, $2, $3, $4)
+ON CONFLICT (route, subject) DO UPDATE SET message_id = excluded.message_id, row_digest = excluded.row_digest
 `
 
 type PutAnnouncedParams struct {
 	Route     string
 	Subject   string
 	MessageID string
+	RowDigest int64
 }
 
 func (q *Queries) PutAnnounced(ctx context.Context, arg PutAnnouncedParams) error {
-	_, err := q.exec(ctx, q.putAnnouncedStmt, putAnnounced, arg.Route, arg.Subject, arg.MessageID)
+	_, err := q.exec(ctx, q.putAnnouncedStmt, putAnnounced,
+		arg.Route,
+		arg.Subject,
+		arg.MessageID,
+		arg.RowDigest,
+	)
 	return err
 }
 
 const putArrival = `-- name: PutArrival :exec
 INSERT INTO arrival (door, party, id_key, id, caller, media_type, recipients, header, signature, content, digest, received, receipt, reason, asks,
-    second_of, erased)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+    second_of, erased, row_digest)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 ON CONFLICT (door, party, id_key) DO UPDATE SET id = excluded.id, caller = excluded.caller, media_type = excluded.media_type,
     recipients = excluded.recipients, header = excluded.header, signature = excluded.signature, content = excluded.content,
     digest = excluded.digest, received = excluded.received, receipt = excluded.receipt, reason = excluded.reason,
-    asks = excluded.asks, second_of = excluded.second_of, erased = excluded.erased
+    asks = excluded.asks, second_of = excluded.second_of, erased = excluded.erased, row_digest = excluded.row_digest
 `
 
 type PutArrivalParams struct {
@@ -3975,6 +4167,7 @@ type PutArrivalParams struct {
 	Asks       string
 	SecondOf   string
 	Erased     bool
+	RowDigest  int64
 }
 
 func (q *Queries) PutArrival(ctx context.Context, arg PutArrivalParams) error {
@@ -3996,6 +4189,7 @@ func (q *Queries) PutArrival(ctx context.Context, arg PutArrivalParams) error {
 		arg.Asks,
 		arg.SecondOf,
 		arg.Erased,
+		arg.RowDigest,
 	)
 	return err
 }
@@ -4120,16 +4314,17 @@ func (q *Queries) PutAttachmentUse(ctx context.Context, arg PutAttachmentUsePara
 }
 
 const putBalance = `-- name: PutBalance :exec
-INSERT INTO balance (partner, restored, upto, at, compared) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (partner) DO UPDATE SET restored = excluded.restored, upto = excluded.upto, at = excluded.at, compared = excluded.compared
+INSERT INTO balance (partner, restored, upto, at, compared, row_digest) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (partner) DO UPDATE SET restored = excluded.restored, upto = excluded.upto, at = excluded.at, compared = excluded.compared, row_digest = excluded.row_digest
 `
 
 type PutBalanceParams struct {
-	Partner  string
-	Restored int64
-	Upto     string
-	At       string
-	Compared int64
+	Partner   string
+	Restored  int64
+	Upto      string
+	At        string
+	Compared  int64
+	RowDigest int64
 }
 
 func (q *Queries) PutBalance(ctx context.Context, arg PutBalanceParams) error {
@@ -4139,6 +4334,7 @@ func (q *Queries) PutBalance(ctx context.Context, arg PutBalanceParams) error {
 		arg.Upto,
 		arg.At,
 		arg.Compared,
+		arg.RowDigest,
 	)
 	return err
 }
@@ -4188,14 +4384,14 @@ func (q *Queries) PutCrossing(ctx context.Context, arg PutCrossingParams) error 
 
 const putDelivery = `-- name: PutDelivery :exec
 INSERT INTO delivery (id_key, recipient, chain, sequence, state, reason, attempts, tries, troubles, parked, next_attempt,
-    last_error, answers, answered, withdrawal, arrival, owner, token, valid_until, needed, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+    last_error, answers, answered, withdrawal, arrival, owner, token, valid_until, needed, commit_no, row_digest)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
 ON CONFLICT (id_key) DO UPDATE SET recipient = excluded.recipient, chain = excluded.chain, sequence = excluded.sequence,
     state = excluded.state, reason = excluded.reason, attempts = excluded.attempts, tries = excluded.tries, troubles = excluded.troubles,
     parked = excluded.parked, next_attempt = excluded.next_attempt,
     last_error = excluded.last_error, answers = excluded.answers, answered = excluded.answered,
     withdrawal = excluded.withdrawal, arrival = excluded.arrival, owner = excluded.owner,
-    token = excluded.token, valid_until = excluded.valid_until, needed = excluded.needed, commit_no = excluded.commit_no
+    token = excluded.token, valid_until = excluded.valid_until, needed = excluded.needed, commit_no = excluded.commit_no, row_digest = excluded.row_digest
 `
 
 type PutDeliveryParams struct {
@@ -4220,6 +4416,7 @@ type PutDeliveryParams struct {
 	ValidUntil  string
 	Needed      string
 	CommitNo    int64
+	RowDigest   int64
 }
 
 func (q *Queries) PutDelivery(ctx context.Context, arg PutDeliveryParams) error {
@@ -4245,6 +4442,7 @@ func (q *Queries) PutDelivery(ctx context.Context, arg PutDeliveryParams) error 
 		arg.ValidUntil,
 		arg.Needed,
 		arg.CommitNo,
+		arg.RowDigest,
 	)
 	return err
 }
@@ -4324,10 +4522,10 @@ func (q *Queries) PutEarly(ctx context.Context, arg PutEarlyParams) error {
 }
 
 const putHandout = `-- name: PutHandout :exec
-INSERT INTO handout (owner, subscription, id_key, sender, id, accepted_no, lease, holder, until, times, acknowledged, acknowledged_by, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+INSERT INTO handout (owner, subscription, id_key, sender, id, accepted_no, lease, holder, until, times, acknowledged, acknowledged_by, commit_no, row_digest)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 ON CONFLICT (owner, subscription, id_key, sender) DO UPDATE SET lease = excluded.lease, holder = excluded.holder, until = excluded.until,
-    times = excluded.times, acknowledged = excluded.acknowledged, acknowledged_by = excluded.acknowledged_by, commit_no = excluded.commit_no
+    times = excluded.times, acknowledged = excluded.acknowledged, acknowledged_by = excluded.acknowledged_by, commit_no = excluded.commit_no, row_digest = excluded.row_digest
 `
 
 type PutHandoutParams struct {
@@ -4344,6 +4542,7 @@ type PutHandoutParams struct {
 	Acknowledged   string
 	AcknowledgedBy string
 	CommitNo       int64
+	RowDigest      int64
 }
 
 func (q *Queries) PutHandout(ctx context.Context, arg PutHandoutParams) error {
@@ -4361,6 +4560,7 @@ func (q *Queries) PutHandout(ctx context.Context, arg PutHandoutParams) error {
 		arg.Acknowledged,
 		arg.AcknowledgedBy,
 		arg.CommitNo,
+		arg.RowDigest,
 	)
 	return err
 }
@@ -4368,8 +4568,8 @@ func (q *Queries) PutHandout(ctx context.Context, arg PutHandoutParams) error {
 const putInbound = `-- name: PutInbound :exec
 INSERT INTO inbox (sender, id_key, id, kind, document_id, document_key, state, received, expected_arrival, late_by, payload_digest,
     canonical, canonical_digest, mapping, faults, unread, answers, receipt, acknowledged_by, acknowledged_at, movement_id,
-    conversation, batch, replaces, offices, erased, accepted_no, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)
+    conversation, batch, replaces, offices, erased, accepted_no, commit_no, row_digest)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)
 ON CONFLICT (sender, id_key) DO UPDATE SET id = excluded.id, kind = excluded.kind, document_id = excluded.document_id,
     document_key = excluded.document_key, state = excluded.state, received = excluded.received,
     expected_arrival = excluded.expected_arrival, late_by = excluded.late_by, payload_digest = excluded.payload_digest,
@@ -4377,7 +4577,7 @@ ON CONFLICT (sender, id_key) DO UPDATE SET id = excluded.id, kind = excluded.kin
     faults = excluded.faults, unread = excluded.unread, answers = excluded.answers, receipt = excluded.receipt,
     acknowledged_by = excluded.acknowledged_by, acknowledged_at = excluded.acknowledged_at, movement_id = excluded.movement_id,
     conversation = excluded.conversation, batch = excluded.batch, replaces = excluded.replaces, offices = excluded.offices, erased = excluded.erased,
-    accepted_no = CASE WHEN inbox.accepted_no > 0 THEN inbox.accepted_no ELSE excluded.accepted_no END, commit_no = excluded.commit_no
+    accepted_no = CASE WHEN inbox.accepted_no > 0 THEN inbox.accepted_no ELSE excluded.accepted_no END, commit_no = excluded.commit_no, row_digest = excluded.row_digest
 `
 
 type PutInboundParams struct {
@@ -4409,6 +4609,7 @@ type PutInboundParams struct {
 	Erased          bool
 	AcceptedNo      int64
 	CommitNo        int64
+	RowDigest       int64
 }
 
 func (q *Queries) PutInbound(ctx context.Context, arg PutInboundParams) error {
@@ -4441,31 +4642,33 @@ func (q *Queries) PutInbound(ctx context.Context, arg PutInboundParams) error {
 		arg.Erased,
 		arg.AcceptedNo,
 		arg.CommitNo,
+		arg.RowDigest,
 	)
 	return err
 }
 
 const putJudging = `-- name: PutJudging :exec
-INSERT INTO judging (door, party, id_key, attempts, judged, tries, next_try, trouble, parked, owner, token, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+INSERT INTO judging (door, party, id_key, attempts, judged, tries, next_try, trouble, parked, owner, token, commit_no, row_digest)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 ON CONFLICT (door, party, id_key) DO UPDATE SET attempts = excluded.attempts, judged = excluded.judged, tries = excluded.tries,
     next_try = excluded.next_try, trouble = excluded.trouble, parked = excluded.parked, owner = excluded.owner, token = excluded.token,
-    commit_no = excluded.commit_no
+    commit_no = excluded.commit_no, row_digest = excluded.row_digest
 `
 
 type PutJudgingParams struct {
-	Door     string
-	Party    string
-	IDKey    string
-	Attempts int64
-	Judged   bool
-	Tries    int64
-	NextTry  string
-	Trouble  string
-	Parked   bool
-	Owner    string
-	Token    int64
-	CommitNo int64
+	Door      string
+	Party     string
+	IDKey     string
+	Attempts  int64
+	Judged    bool
+	Tries     int64
+	NextTry   string
+	Trouble   string
+	Parked    bool
+	Owner     string
+	Token     int64
+	CommitNo  int64
+	RowDigest int64
 }
 
 func (q *Queries) PutJudging(ctx context.Context, arg PutJudgingParams) error {
@@ -4482,24 +4685,27 @@ func (q *Queries) PutJudging(ctx context.Context, arg PutJudgingParams) error {
 		arg.Owner,
 		arg.Token,
 		arg.CommitNo,
+		arg.RowDigest,
 	)
 	return err
 }
 
 const putKept = `-- name: PutKept :exec
-INSERT INTO kept (door, party, id_key, id, until, rule, erased, commit_no) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-ON CONFLICT (door, party, id_key) DO UPDATE SET until = excluded.until, rule = excluded.rule, erased = excluded.erased, commit_no = excluded.commit_no
+INSERT INTO kept (door, party, id_key, id, until, rule, erased, commit_no, row_digest) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+ON CONFLICT (door, party, id_key) DO UPDATE SET until = excluded.until, rule = excluded.rule, erased = excluded.erased, commit_no = excluded.commit_no,
+    row_digest = excluded.row_digest
 `
 
 type PutKeptParams struct {
-	Door     string
-	Party    string
-	IDKey    string
-	ID       string
-	Until    string
-	Rule     string
-	Erased   string
-	CommitNo int64
+	Door      string
+	Party     string
+	IDKey     string
+	ID        string
+	Until     string
+	Rule      string
+	Erased    string
+	CommitNo  int64
+	RowDigest int64
 }
 
 func (q *Queries) PutKept(ctx context.Context, arg PutKeptParams) error {
@@ -4512,6 +4718,7 @@ func (q *Queries) PutKept(ctx context.Context, arg PutKeptParams) error {
 		arg.Rule,
 		arg.Erased,
 		arg.CommitNo,
+		arg.RowDigest,
 	)
 	return err
 }
@@ -4519,8 +4726,8 @@ func (q *Queries) PutKept(ctx context.Context, arg PutKeptParams) error {
 const putMessage = `-- name: PutMessage :exec
 INSERT INTO message (id_key, id, route, kind, conversation, document_id, document_key, created, expected_arrival, late_by,
     header, signature, payload, payload_size, payload_digest, canonical, canonical_digest, mapping, mapping_digest, schema_digest,
-    whole, whole_key, part, split, version, replaces, repairs, erased)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)
+    whole, whole_key, part, split, version, replaces, repairs, erased, row_digest)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)
 ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, route = excluded.route, kind = excluded.kind, conversation = excluded.conversation,
     document_id = excluded.document_id, document_key = excluded.document_key, created = excluded.created,
     expected_arrival = excluded.expected_arrival, late_by = excluded.late_by,
@@ -4528,7 +4735,7 @@ ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, route = excluded.route, kin
     canonical = excluded.canonical, canonical_digest = excluded.canonical_digest, mapping = excluded.mapping,
     mapping_digest = excluded.mapping_digest, schema_digest = excluded.schema_digest, whole = excluded.whole,
     whole_key = excluded.whole_key, part = excluded.part, split = excluded.split,
-    version = excluded.version, replaces = excluded.replaces, repairs = excluded.repairs, erased = excluded.erased
+    version = excluded.version, replaces = excluded.replaces, repairs = excluded.repairs, erased = excluded.erased, row_digest = excluded.row_digest
 `
 
 type PutMessageParams struct {
@@ -4560,6 +4767,7 @@ type PutMessageParams struct {
 	Replaces        string
 	Repairs         string
 	Erased          bool
+	RowDigest       int64
 }
 
 func (q *Queries) PutMessage(ctx context.Context, arg PutMessageParams) error {
@@ -4592,13 +4800,14 @@ func (q *Queries) PutMessage(ctx context.Context, arg PutMessageParams) error {
 		arg.Replaces,
 		arg.Repairs,
 		arg.Erased,
+		arg.RowDigest,
 	)
 	return err
 }
 
 const putMovement = `-- name: PutMovement :exec
-INSERT INTO movement (id_key, id, opened, first_time, last_time, due, body, commit_no) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, opened = excluded.opened, first_time = excluded.first_time, last_time = excluded.last_time, due = excluded.due, body = excluded.body, commit_no = excluded.commit_no
+INSERT INTO movement (id_key, id, opened, first_time, last_time, due, body, commit_no, row_digest) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+ON CONFLICT (id_key) DO UPDATE SET id = excluded.id, opened = excluded.opened, first_time = excluded.first_time, last_time = excluded.last_time, due = excluded.due, body = excluded.body, commit_no = excluded.commit_no, row_digest = excluded.row_digest
 `
 
 type PutMovementParams struct {
@@ -4610,6 +4819,7 @@ type PutMovementParams struct {
 	Due       string
 	Body      []byte
 	CommitNo  int64
+	RowDigest int64
 }
 
 func (q *Queries) PutMovement(ctx context.Context, arg PutMovementParams) error {
@@ -4622,6 +4832,7 @@ func (q *Queries) PutMovement(ctx context.Context, arg PutMovementParams) error 
 		arg.Due,
 		arg.Body,
 		arg.CommitNo,
+		arg.RowDigest,
 	)
 	return err
 }
@@ -4653,23 +4864,24 @@ func (q *Queries) PutMovementIdentifier(ctx context.Context, arg PutMovementIden
 }
 
 const putMovementOffice = `-- name: PutMovementOffice :exec
-INSERT INTO movement_office (id_key, office, roles, kinds, state, worklist, since, expected, differs, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+INSERT INTO movement_office (id_key, office, roles, kinds, state, worklist, since, expected, differs, commit_no, row_digest)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 ON CONFLICT (id_key, office) DO UPDATE SET roles = excluded.roles, kinds = excluded.kinds, state = excluded.state, worklist = excluded.worklist,
-    since = excluded.since, expected = excluded.expected, differs = excluded.differs, commit_no = excluded.commit_no
+    since = excluded.since, expected = excluded.expected, differs = excluded.differs, commit_no = excluded.commit_no, row_digest = excluded.row_digest
 `
 
 type PutMovementOfficeParams struct {
-	IDKey    string
-	Office   string
-	Roles    string
-	Kinds    string
-	State    string
-	Worklist string
-	Since    string
-	Expected string
-	Differs  bool
-	CommitNo int64
+	IDKey     string
+	Office    string
+	Roles     string
+	Kinds     string
+	State     string
+	Worklist  string
+	Since     string
+	Expected  string
+	Differs   bool
+	CommitNo  int64
+	RowDigest int64
 }
 
 func (q *Queries) PutMovementOffice(ctx context.Context, arg PutMovementOfficeParams) error {
@@ -4684,15 +4896,16 @@ func (q *Queries) PutMovementOffice(ctx context.Context, arg PutMovementOfficePa
 		arg.Expected,
 		arg.Differs,
 		arg.CommitNo,
+		arg.RowDigest,
 	)
 	return err
 }
 
 const putNumberBlock = `-- name: PutNumberBlock :exec
-INSERT INTO number_block (office, first, series, size, taken, handed_over, handed_over_by, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO number_block (office, first, series, size, taken, handed_over, handed_over_by, commit_no, row_digest)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT (series, first) DO UPDATE SET office = excluded.office, size = excluded.size, taken = excluded.taken, handed_over = excluded.handed_over,
-    handed_over_by = excluded.handed_over_by, commit_no = excluded.commit_no
+    handed_over_by = excluded.handed_over_by, commit_no = excluded.commit_no, row_digest = excluded.row_digest
 `
 
 type PutNumberBlockParams struct {
@@ -4704,6 +4917,7 @@ type PutNumberBlockParams struct {
 	HandedOver   string
 	HandedOverBy string
 	CommitNo     int64
+	RowDigest    int64
 }
 
 func (q *Queries) PutNumberBlock(ctx context.Context, arg PutNumberBlockParams) error {
@@ -4716,12 +4930,13 @@ func (q *Queries) PutNumberBlock(ctx context.Context, arg PutNumberBlockParams) 
 		arg.HandedOver,
 		arg.HandedOverBy,
 		arg.CommitNo,
+		arg.RowDigest,
 	)
 	return err
 }
 
 const putNumberUse = `-- name: PutNumberUse :exec
-INSERT INTO number_use (number, office, message_id, taken, commit_no) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO number_use (number, office, message_id, taken, commit_no, row_digest) VALUES ($1, $2, $3, $4, $5, $6)
 `
 
 type PutNumberUseParams struct {
@@ -4730,6 +4945,7 @@ type PutNumberUseParams struct {
 	MessageID string
 	Taken     string
 	CommitNo  int64
+	RowDigest int64
 }
 
 func (q *Queries) PutNumberUse(ctx context.Context, arg PutNumberUseParams) error {
@@ -4739,12 +4955,13 @@ func (q *Queries) PutNumberUse(ctx context.Context, arg PutNumberUseParams) erro
 		arg.MessageID,
 		arg.Taken,
 		arg.CommitNo,
+		arg.RowDigest,
 	)
 	return err
 }
 
 const putReceipt = `-- name: PutReceipt :exec
-INSERT INTO receipt (id_key, number, verdict, verified, statement) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO receipt (id_key, number, verdict, verified, statement, row_digest) VALUES ($1, $2, $3, $4, $5, $6)
 `
 
 type PutReceiptParams struct {
@@ -4753,6 +4970,7 @@ type PutReceiptParams struct {
 	Verdict   string
 	Verified  string
 	Statement []byte
+	RowDigest int64
 }
 
 func (q *Queries) PutReceipt(ctx context.Context, arg PutReceiptParams) error {
@@ -4762,31 +4980,38 @@ func (q *Queries) PutReceipt(ctx context.Context, arg PutReceiptParams) error {
 		arg.Verdict,
 		arg.Verified,
 		arg.Statement,
+		arg.RowDigest,
 	)
 	return err
 }
 
 const putRegistered = `-- name: PutRegistered :exec
-INSERT INTO registered (partner, number, id_key) VALUES ($1, $2, $3)
+INSERT INTO registered (partner, number, id_key, row_digest) VALUES ($1, $2, $3, $4)
 ON CONFLICT (partner, number, id_key) DO NOTHING
 `
 
 type PutRegisteredParams struct {
-	Partner string
-	Number  string
-	IDKey   string
+	Partner   string
+	Number    string
+	IDKey     string
+	RowDigest int64
 }
 
 func (q *Queries) PutRegistered(ctx context.Context, arg PutRegisteredParams) error {
-	_, err := q.exec(ctx, q.putRegisteredStmt, putRegistered, arg.Partner, arg.Number, arg.IDKey)
+	_, err := q.exec(ctx, q.putRegisteredStmt, putRegistered,
+		arg.Partner,
+		arg.Number,
+		arg.IDKey,
+		arg.RowDigest,
+	)
 	return err
 }
 
 const putSettlement = `-- name: PutSettlement :exec
-INSERT INTO settlement (id_key, recipient, reason, evidence, proposed, proposed_by, confirmed, confirmed_by, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO settlement (id_key, recipient, reason, evidence, proposed, proposed_by, confirmed, confirmed_by, commit_no, row_digest)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (id_key) DO UPDATE SET reason = excluded.reason, evidence = excluded.evidence, proposed = excluded.proposed,
-    proposed_by = excluded.proposed_by, confirmed = excluded.confirmed, confirmed_by = excluded.confirmed_by, commit_no = excluded.commit_no
+    proposed_by = excluded.proposed_by, confirmed = excluded.confirmed, confirmed_by = excluded.confirmed_by, commit_no = excluded.commit_no, row_digest = excluded.row_digest
 `
 
 type PutSettlementParams struct {
@@ -4799,6 +5024,7 @@ type PutSettlementParams struct {
 	Confirmed   string
 	ConfirmedBy string
 	CommitNo    int64
+	RowDigest   int64
 }
 
 func (q *Queries) PutSettlement(ctx context.Context, arg PutSettlementParams) error {
@@ -4812,20 +5038,21 @@ func (q *Queries) PutSettlement(ctx context.Context, arg PutSettlementParams) er
 		arg.Confirmed,
 		arg.ConfirmedBy,
 		arg.CommitNo,
+		arg.RowDigest,
 	)
 	return err
 }
 
 const putSubmission = `-- name: PutSubmission :exec
 INSERT INTO submission (office, id_key, id, kind, state, reason, received, digest, batch, batch_key, document_id, mapping, route, part,
-    join_key, waits_for, expires, message_id, version, faults, canonical, second_of, second_key, erased, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
+    join_key, waits_for, expires, message_id, version, faults, canonical, second_of, second_key, erased, commit_no, row_digest)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)
 ON CONFLICT (office, id_key) DO UPDATE SET id = excluded.id, kind = excluded.kind, state = excluded.state, reason = excluded.reason,
     received = excluded.received, digest = excluded.digest, batch = excluded.batch, batch_key = excluded.batch_key,
     document_id = excluded.document_id, mapping = excluded.mapping, route = excluded.route, part = excluded.part,
     join_key = excluded.join_key, waits_for = excluded.waits_for, expires = excluded.expires, message_id = excluded.message_id, version = excluded.version,
     faults = excluded.faults, canonical = excluded.canonical, second_of = excluded.second_of, second_key = excluded.second_key,
-    erased = excluded.erased, commit_no = excluded.commit_no
+    erased = excluded.erased, commit_no = excluded.commit_no, row_digest = excluded.row_digest
 `
 
 type PutSubmissionParams struct {
@@ -4854,6 +5081,7 @@ type PutSubmissionParams struct {
 	SecondKey  string
 	Erased     bool
 	CommitNo   int64
+	RowDigest  int64
 }
 
 func (q *Queries) PutSubmission(ctx context.Context, arg PutSubmissionParams) error {
@@ -4883,15 +5111,16 @@ func (q *Queries) PutSubmission(ctx context.Context, arg PutSubmissionParams) er
 		arg.SecondKey,
 		arg.Erased,
 		arg.CommitNo,
+		arg.RowDigest,
 	)
 	return err
 }
 
 const putSubscription = `-- name: PutSubscription :exec
-INSERT INTO subscription (owner, name, filter, created, created_by, position, fetched, fetched_by, ended, ended_by, commit_no)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+INSERT INTO subscription (owner, name, filter, created, created_by, position, fetched, fetched_by, ended, ended_by, commit_no, row_digest)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 ON CONFLICT (owner, name) DO UPDATE SET position = excluded.position, fetched = excluded.fetched, fetched_by = excluded.fetched_by,
-    ended = excluded.ended, ended_by = excluded.ended_by, commit_no = excluded.commit_no
+    ended = excluded.ended, ended_by = excluded.ended_by, commit_no = excluded.commit_no, row_digest = excluded.row_digest
 `
 
 type PutSubscriptionParams struct {
@@ -4906,6 +5135,7 @@ type PutSubscriptionParams struct {
 	Ended     string
 	EndedBy   string
 	CommitNo  int64
+	RowDigest int64
 }
 
 func (q *Queries) PutSubscription(ctx context.Context, arg PutSubscriptionParams) error {
@@ -4921,6 +5151,7 @@ func (q *Queries) PutSubscription(ctx context.Context, arg PutSubscriptionParams
 		arg.Ended,
 		arg.EndedBy,
 		arg.CommitNo,
+		arg.RowDigest,
 	)
 	return err
 }
@@ -4940,7 +5171,7 @@ func (q *Queries) PutUnaccepted(ctx context.Context, arg PutUnacceptedParams) er
 }
 
 const receipts = `-- name: Receipts :many
-SELECT id_key, number, verdict, verified, statement FROM receipt WHERE id_key = $1 ORDER BY number
+SELECT id_key, number, verdict, verified, statement, row_digest FROM receipt WHERE id_key = $1 ORDER BY number
 `
 
 func (q *Queries) Receipts(ctx context.Context, idKey string) ([]Receipt, error) {
@@ -4958,6 +5189,7 @@ func (q *Queries) Receipts(ctx context.Context, idKey string) ([]Receipt, error)
 			&i.Verdict,
 			&i.Verified,
 			&i.Statement,
+			&i.RowDigest,
 		); err != nil {
 			return nil, err
 		}
@@ -5060,8 +5292,8 @@ func (q *Queries) ReceivedOne(ctx context.Context, arg ReceivedOneParams) (Recei
 
 const redrive = `-- name: Redrive :execrows
 UPDATE delivery SET state = $1, reason = '', valid_until = $2, next_attempt = $3, tries = 0, troubles = 0,
-    parked = FALSE, owner = '', token = token + 1, commit_no = $4
-WHERE id_key = $5 AND state = 'dead'
+    parked = FALSE, owner = '', token = token + 1, commit_no = $4, row_digest = $5
+WHERE id_key = $6 AND state = 'dead'
 `
 
 type RedriveParams struct {
@@ -5069,6 +5301,7 @@ type RedriveParams struct {
 	ValidUntil  string
 	NextAttempt string
 	CommitNo    int64
+	RowDigest   int64
 	IDKey       string
 }
 
@@ -5079,6 +5312,7 @@ func (q *Queries) Redrive(ctx context.Context, arg RedriveParams) (int64, error)
 		arg.ValidUntil,
 		arg.NextAttempt,
 		arg.CommitNo,
+		arg.RowDigest,
 		arg.IDKey,
 	)
 	if err != nil {
@@ -5121,7 +5355,7 @@ func (q *Queries) Registered(ctx context.Context, arg RegisteredParams) ([]strin
 }
 
 const repairOf = `-- name: RepairOf :many
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, m.erased, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, m.erased, m.row_digest, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed, d.row_digest FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
 WHERE m.repairs = $1 AND m.repairs <> '' ORDER BY d.sequence DESC, d.id_key LIMIT $2
 `
 
@@ -5174,6 +5408,7 @@ func (q *Queries) RepairOf(ctx context.Context, arg RepairOfParams) ([]RepairOfR
 			&i.Message.Replaces,
 			&i.Message.Repairs,
 			&i.Message.Erased,
+			&i.Message.RowDigest,
 			&i.Delivery.IDKey,
 			&i.Delivery.Recipient,
 			&i.Delivery.Chain,
@@ -5195,6 +5430,7 @@ func (q *Queries) RepairOf(ctx context.Context, arg RepairOfParams) ([]RepairOfR
 			&i.Delivery.Arrival,
 			&i.Delivery.ValidUntil,
 			&i.Delivery.Needed,
+			&i.Delivery.RowDigest,
 		); err != nil {
 			return nil, err
 		}
@@ -5228,7 +5464,7 @@ func (q *Queries) Restored(ctx context.Context) (Restoration, error) {
 }
 
 const rulings = `-- name: Rulings :many
-SELECT office, id_key, digest, text_digest, verdict, replacement, caller, reason, at, commit_no FROM ruling WHERE office = $1 AND id_key = $2 AND digest = $3 ORDER BY text_digest LIMIT $4
+SELECT office, id_key, digest, text_digest, verdict, replacement, caller, reason, at, commit_no, row_digest FROM ruling WHERE office = $1 AND id_key = $2 AND digest = $3 ORDER BY text_digest LIMIT $4
 `
 
 type RulingsParams struct {
@@ -5263,6 +5499,7 @@ func (q *Queries) Rulings(ctx context.Context, arg RulingsParams) ([]Ruling, err
 			&i.Reason,
 			&i.At,
 			&i.CommitNo,
+			&i.RowDigest,
 		); err != nil {
 			return nil, err
 		}
@@ -5307,17 +5544,23 @@ func (q *Queries) SentOne(ctx context.Context, arg SentOneParams) (SentOneRow, e
 }
 
 const setAnswers = `-- name: SetAnswers :execrows
-UPDATE delivery SET answers = $1, commit_no = $2 WHERE id_key = $3
+UPDATE delivery SET answers = $1, commit_no = $2, row_digest = $4 WHERE id_key = $3
 `
 
 type SetAnswersParams struct {
-	Answers  string
-	CommitNo int64
-	IDKey    string
+	Answers   string
+	CommitNo  int64
+	IDKey     string
+	RowDigest int64
 }
 
 func (q *Queries) SetAnswers(ctx context.Context, arg SetAnswersParams) (int64, error) {
-	result, err := q.exec(ctx, q.setAnswersStmt, setAnswers, arg.Answers, arg.CommitNo, arg.IDKey)
+	result, err := q.exec(ctx, q.setAnswersStmt, setAnswers,
+		arg.Answers,
+		arg.CommitNo,
+		arg.IDKey,
+		arg.RowDigest,
+	)
 	if err != nil {
 		return 0, err
 	}
@@ -5370,7 +5613,7 @@ func (q *Queries) SetAttachment(ctx context.Context, arg SetAttachmentParams) (i
 
 const setDelivery = `-- name: SetDelivery :execrows
 UPDATE delivery SET state = $1, reason = $2, attempts = $3, tries = $4, troubles = $5, parked = $6, next_attempt = $7, last_error = $8,
-    answered = $9, owner = $14, commit_no = $10
+    answered = $9, owner = $14, token = $15, commit_no = $10, row_digest = $16
 WHERE id_key = $11 AND owner = $12 AND token = $13
 `
 
@@ -5389,6 +5632,8 @@ type SetDeliveryParams struct {
 	Owner       string
 	Token       int64
 	NextOwner   string
+	NextToken   int64
+	RowDigest   int64
 }
 
 // Only as long as nobody else has taken it.
@@ -5408,6 +5653,8 @@ func (q *Queries) SetDelivery(ctx context.Context, arg SetDeliveryParams) (int64
 		arg.Owner,
 		arg.Token,
 		arg.NextOwner,
+		arg.NextToken,
+		arg.RowDigest,
 	)
 	if err != nil {
 		return 0, err
@@ -5416,22 +5663,23 @@ func (q *Queries) SetDelivery(ctx context.Context, arg SetDeliveryParams) (int64
 }
 
 const setJudging = `-- name: SetJudging :execrows
-UPDATE judging SET judged = $1, tries = $2, next_try = $3, trouble = $4, parked = $5, owner = '', commit_no = $6
+UPDATE judging SET judged = $1, tries = $2, next_try = $3, trouble = $4, parked = $5, owner = '', commit_no = $6, row_digest = $12
 WHERE door = $7 AND party = $8 AND id_key = $9 AND owner = $10 AND token = $11
 `
 
 type SetJudgingParams struct {
-	Judged   bool
-	Tries    int64
-	NextTry  string
-	Trouble  string
-	Parked   bool
-	CommitNo int64
-	Door     string
-	Party    string
-	IDKey    string
-	Owner    string
-	Token    int64
+	Judged    bool
+	Tries     int64
+	NextTry   string
+	Trouble   string
+	Parked    bool
+	CommitNo  int64
+	Door      string
+	Party     string
+	IDKey     string
+	Owner     string
+	Token     int64
+	RowDigest int64
 }
 
 // Only as long as nobody else has taken it.
@@ -5448,6 +5696,7 @@ func (q *Queries) SetJudging(ctx context.Context, arg SetJudgingParams) (int64, 
 		arg.IDKey,
 		arg.Owner,
 		arg.Token,
+		arg.RowDigest,
 	)
 	if err != nil {
 		return 0, err
@@ -5479,17 +5728,23 @@ func (q *Queries) SetOwner(ctx context.Context, administration string) error {
 }
 
 const setToldArrival = `-- name: SetToldArrival :execrows
-UPDATE delivery SET arrival = $1, commit_no = $2 WHERE id_key = $3
+UPDATE delivery SET arrival = $1, commit_no = $2, row_digest = $4 WHERE id_key = $3
 `
 
 type SetToldArrivalParams struct {
-	Arrival  string
-	CommitNo int64
-	IDKey    string
+	Arrival   string
+	CommitNo  int64
+	IDKey     string
+	RowDigest int64
 }
 
 func (q *Queries) SetToldArrival(ctx context.Context, arg SetToldArrivalParams) (int64, error) {
-	result, err := q.exec(ctx, q.setToldArrivalStmt, setToldArrival, arg.Arrival, arg.CommitNo, arg.IDKey)
+	result, err := q.exec(ctx, q.setToldArrivalStmt, setToldArrival,
+		arg.Arrival,
+		arg.CommitNo,
+		arg.IDKey,
+		arg.RowDigest,
+	)
 	if err != nil {
 		return 0, err
 	}
@@ -5497,17 +5752,23 @@ func (q *Queries) SetToldArrival(ctx context.Context, arg SetToldArrivalParams) 
 }
 
 const setWithdrawal = `-- name: SetWithdrawal :execrows
-UPDATE delivery SET withdrawal = $1, commit_no = $2 WHERE id_key = $3
+UPDATE delivery SET withdrawal = $1, commit_no = $2, row_digest = $4 WHERE id_key = $3
 `
 
 type SetWithdrawalParams struct {
 	Withdrawal string
 	CommitNo   int64
 	IDKey      string
+	RowDigest  int64
 }
 
 func (q *Queries) SetWithdrawal(ctx context.Context, arg SetWithdrawalParams) (int64, error) {
-	result, err := q.exec(ctx, q.setWithdrawalStmt, setWithdrawal, arg.Withdrawal, arg.CommitNo, arg.IDKey)
+	result, err := q.exec(ctx, q.setWithdrawalStmt, setWithdrawal,
+		arg.Withdrawal,
+		arg.CommitNo,
+		arg.IDKey,
+		arg.RowDigest,
+	)
 	if err != nil {
 		return 0, err
 	}
@@ -5556,17 +5817,23 @@ func (q *Queries) SettleDifference(ctx context.Context, arg SettleDifferencePara
 }
 
 const settleMessage = `-- name: SettleMessage :execrows
-UPDATE delivery SET state = 'settled', reason = $1, owner = '', token = token + 1, commit_no = $2 WHERE id_key = $3 AND state = 'dead'
+UPDATE delivery SET state = 'settled', reason = $1, owner = '', token = token + 1, commit_no = $2, row_digest = $4 WHERE id_key = $3 AND state = 'dead'
 `
 
 type SettleMessageParams struct {
-	Reason   string
-	CommitNo int64
-	IDKey    string
+	Reason    string
+	CommitNo  int64
+	IDKey     string
+	RowDigest int64
 }
 
 func (q *Queries) SettleMessage(ctx context.Context, arg SettleMessageParams) (int64, error) {
-	result, err := q.exec(ctx, q.settleMessageStmt, settleMessage, arg.Reason, arg.CommitNo, arg.IDKey)
+	result, err := q.exec(ctx, q.settleMessageStmt, settleMessage,
+		arg.Reason,
+		arg.CommitNo,
+		arg.IDKey,
+		arg.RowDigest,
+	)
 	if err != nil {
 		return 0, err
 	}
@@ -5625,7 +5892,7 @@ func (q *Queries) SettledWith(ctx context.Context, arg SettledWithParams) ([]Set
 }
 
 const settlement = `-- name: Settlement :one
-SELECT id_key, recipient, reason, evidence, proposed, proposed_by, confirmed, confirmed_by, commit_no FROM settlement WHERE id_key = $1
+SELECT id_key, recipient, reason, evidence, proposed, proposed_by, confirmed, confirmed_by, commit_no, row_digest FROM settlement WHERE id_key = $1
 `
 
 func (q *Queries) Settlement(ctx context.Context, idKey string) (Settlement, error) {
@@ -5641,12 +5908,13 @@ func (q *Queries) Settlement(ctx context.Context, idKey string) (Settlement, err
 		&i.Confirmed,
 		&i.ConfirmedBy,
 		&i.CommitNo,
+		&i.RowDigest,
 	)
 	return i, err
 }
 
 const sources = `-- name: Sources :many
-SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, s.erased, f.bytes AS faults
+SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, s.erased, s.row_digest, f.bytes AS faults
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults
 WHERE s.message_id = $1 AND s.message_id <> ''
 ORDER BY s.version, s.part, s.id
@@ -5692,6 +5960,7 @@ func (q *Queries) Sources(ctx context.Context, messageID string) ([]SourcesRow, 
 			&i.Submission.SecondOf,
 			&i.Submission.SecondKey,
 			&i.Submission.Erased,
+			&i.Submission.RowDigest,
 			&i.Faults,
 		); err != nil {
 			return nil, err
@@ -5708,7 +5977,7 @@ func (q *Queries) Sources(ctx context.Context, messageID string) ([]SourcesRow, 
 }
 
 const submission = `-- name: Submission :one
-SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, s.erased, f.bytes AS faults, c.bytes AS canonical
+SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, s.erased, s.row_digest, f.bytes AS faults, c.bytes AS canonical
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults LEFT JOIN content AS c ON c.digest = s.canonical
 WHERE s.office = $1 AND s.id_key = $2
 `
@@ -5753,14 +6022,58 @@ func (q *Queries) Submission(ctx context.Context, arg SubmissionParams) (Submiss
 		&i.Submission.SecondOf,
 		&i.Submission.SecondKey,
 		&i.Submission.Erased,
+		&i.Submission.RowDigest,
 		&i.Faults,
 		&i.Canonical,
 	)
 	return i, err
 }
 
+const submissionRow = `-- name: SubmissionRow :one
+SELECT office, id_key, id, kind, state, reason, received, digest, batch, batch_key, document_id, mapping, route, part, join_key, waits_for, expires, message_id, faults, canonical, commit_no, version, second_of, second_key, erased, row_digest FROM submission WHERE office = $1 AND id_key = $2
+`
+
+type SubmissionRowParams struct {
+	Office string
+	IDKey  string
+}
+
+func (q *Queries) SubmissionRow(ctx context.Context, arg SubmissionRowParams) (Submission, error) {
+	row := q.queryRow(ctx, q.submissionRowStmt, submissionRow, arg.Office, arg.IDKey)
+	var i Submission
+	err := row.Scan(
+		&i.Office,
+		&i.IDKey,
+		&i.ID,
+		&i.Kind,
+		&i.State,
+		&i.Reason,
+		&i.Received,
+		&i.Digest,
+		&i.Batch,
+		&i.BatchKey,
+		&i.DocumentID,
+		&i.Mapping,
+		&i.Route,
+		&i.Part,
+		&i.JoinKey,
+		&i.WaitsFor,
+		&i.Expires,
+		&i.MessageID,
+		&i.Faults,
+		&i.Canonical,
+		&i.CommitNo,
+		&i.Version,
+		&i.SecondOf,
+		&i.SecondKey,
+		&i.Erased,
+		&i.RowDigest,
+	)
+	return i, err
+}
+
 const submissionsAfter = `-- name: SubmissionsAfter :many
-SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, s.erased, f.bytes AS faults
+SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, s.erased, s.row_digest, f.bytes AS faults
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults
 WHERE s.office = $1 AND s.second_key = '' AND s.commit_no >= $2 AND s.commit_no <= $3
 ORDER BY s.commit_no, s.id LIMIT $4
@@ -5818,6 +6131,7 @@ func (q *Queries) SubmissionsAfter(ctx context.Context, arg SubmissionsAfterPara
 			&i.Submission.SecondOf,
 			&i.Submission.SecondKey,
 			&i.Submission.Erased,
+			&i.Submission.RowDigest,
 			&i.Faults,
 		); err != nil {
 			return nil, err
@@ -5834,7 +6148,7 @@ func (q *Queries) SubmissionsAfter(ctx context.Context, arg SubmissionsAfterPara
 }
 
 const submissionsBefore = `-- name: SubmissionsBefore :many
-SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, s.erased, f.bytes AS faults
+SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, s.erased, s.row_digest, f.bytes AS faults
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults
 WHERE s.office = $1 AND s.second_key = '' AND s.commit_no >= $2 AND s.commit_no <= $3
     AND (CAST($4 AS TEXT) = '' OR EXISTS (SELECT 1 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
@@ -5903,6 +6217,7 @@ func (q *Queries) SubmissionsBefore(ctx context.Context, arg SubmissionsBeforePa
 			&i.Submission.SecondOf,
 			&i.Submission.SecondKey,
 			&i.Submission.Erased,
+			&i.Submission.RowDigest,
 			&i.Faults,
 		); err != nil {
 			return nil, err
@@ -5919,7 +6234,7 @@ func (q *Queries) SubmissionsBefore(ctx context.Context, arg SubmissionsBeforePa
 }
 
 const submissionsInState = `-- name: SubmissionsInState :many
-SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, s.erased, f.bytes AS faults
+SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, s.erased, s.row_digest, f.bytes AS faults
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults
 WHERE s.office = $1 AND s.second_key = '' AND s.state = $2 AND s.commit_no >= $3 AND s.commit_no <= $4
     AND (CAST($5 AS TEXT) = '' OR EXISTS (SELECT 1 FROM message AS m JOIN delivery AS d ON d.id_key = m.id_key
@@ -5990,6 +6305,7 @@ func (q *Queries) SubmissionsInState(ctx context.Context, arg SubmissionsInState
 			&i.Submission.SecondOf,
 			&i.Submission.SecondKey,
 			&i.Submission.Erased,
+			&i.Submission.RowDigest,
 			&i.Faults,
 		); err != nil {
 			return nil, err
@@ -6006,7 +6322,7 @@ func (q *Queries) SubmissionsInState(ctx context.Context, arg SubmissionsInState
 }
 
 const submissionsOfBatch = `-- name: SubmissionsOfBatch :many
-SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, s.erased, f.bytes AS faults
+SELECT s.office, s.id_key, s.id, s.kind, s.state, s.reason, s.received, s.digest, s.batch, s.batch_key, s.document_id, s.mapping, s.route, s.part, s.join_key, s.waits_for, s.expires, s.message_id, s.faults, s.canonical, s.commit_no, s.version, s.second_of, s.second_key, s.erased, s.row_digest, f.bytes AS faults
 FROM submission AS s LEFT JOIN content AS f ON f.digest = s.faults
 WHERE s.office = $1 AND s.second_key = '' AND s.batch_key = $2 AND s.batch_key <> ''
     AND s.commit_no >= $3 AND s.commit_no <= $4
@@ -6081,6 +6397,7 @@ func (q *Queries) SubmissionsOfBatch(ctx context.Context, arg SubmissionsOfBatch
 			&i.Submission.SecondOf,
 			&i.Submission.SecondKey,
 			&i.Submission.Erased,
+			&i.Submission.RowDigest,
 			&i.Faults,
 		); err != nil {
 			return nil, err
@@ -6097,7 +6414,7 @@ func (q *Queries) SubmissionsOfBatch(ctx context.Context, arg SubmissionsOfBatch
 }
 
 const subscription = `-- name: Subscription :one
-SELECT owner, name, filter, created, created_by, position, fetched, fetched_by, ended, ended_by, commit_no FROM subscription WHERE owner = $1 AND name = $2
+SELECT owner, name, filter, created, created_by, position, fetched, fetched_by, ended, ended_by, commit_no, row_digest FROM subscription WHERE owner = $1 AND name = $2
 `
 
 type SubscriptionParams struct {
@@ -6120,12 +6437,13 @@ func (q *Queries) Subscription(ctx context.Context, arg SubscriptionParams) (Sub
 		&i.Ended,
 		&i.EndedBy,
 		&i.CommitNo,
+		&i.RowDigest,
 	)
 	return i, err
 }
 
 const subscriptions = `-- name: Subscriptions :many
-SELECT owner, name, filter, created, created_by, position, fetched, fetched_by, ended, ended_by, commit_no FROM subscription WHERE owner = $1 AND ended = '' ORDER BY name LIMIT $2
+SELECT owner, name, filter, created, created_by, position, fetched, fetched_by, ended, ended_by, commit_no, row_digest FROM subscription WHERE owner = $1 AND ended = '' ORDER BY name LIMIT $2
 `
 
 type SubscriptionsParams struct {
@@ -6154,6 +6472,7 @@ func (q *Queries) Subscriptions(ctx context.Context, arg SubscriptionsParams) ([
 			&i.Ended,
 			&i.EndedBy,
 			&i.CommitNo,
+			&i.RowDigest,
 		); err != nil {
 			return nil, err
 		}
@@ -6209,7 +6528,7 @@ func (q *Queries) SupervisedBy(ctx context.Context, arg SupervisedByParams) ([]s
 }
 
 const supervisedOf = `-- name: SupervisedOf :many
-SELECT leaf, office, at, kind, caller, reason, movement, subject FROM supervised WHERE office = $1 AND (at, leaf) > ($2, CAST($3 AS BIGINT)) AND at < $4
+SELECT leaf, office, at, kind, caller, reason, movement, subject, row_digest FROM supervised WHERE office = $1 AND (at, leaf) > ($2, CAST($3 AS BIGINT)) AND at < $4
 ORDER BY at, leaf LIMIT $5
 `
 
@@ -6245,6 +6564,7 @@ func (q *Queries) SupervisedOf(ctx context.Context, arg SupervisedOfParams) ([]S
 			&i.Reason,
 			&i.Movement,
 			&i.Subject,
+			&i.RowDigest,
 		); err != nil {
 			return nil, err
 		}
@@ -6305,7 +6625,7 @@ func (q *Queries) TouchSubmissions(ctx context.Context, arg TouchSubmissionsPara
 }
 
 const troubled = `-- name: Troubled :many
-SELECT a.id, a.digest, a.received, j.door, j.party, j.id_key, j.attempts, j.judged, j.tries, j.next_try, j.trouble, j.parked, j.owner, j.token, j.commit_no
+SELECT a.id, a.digest, a.received, j.door, j.party, j.id_key, j.attempts, j.judged, j.tries, j.next_try, j.trouble, j.parked, j.owner, j.token, j.commit_no, j.row_digest
 FROM judging AS j JOIN arrival AS a ON a.door = j.door AND a.party = j.party AND a.id_key = j.id_key
 WHERE NOT j.judged AND j.trouble <> '' AND j.commit_no >= $1 AND j.commit_no <= $2
 ORDER BY j.commit_no, j.door, j.party, j.id_key LIMIT $3
@@ -6349,6 +6669,7 @@ func (q *Queries) Troubled(ctx context.Context, arg TroubledParams) ([]TroubledR
 			&i.Judging.Owner,
 			&i.Judging.Token,
 			&i.Judging.CommitNo,
+			&i.Judging.RowDigest,
 		); err != nil {
 			return nil, err
 		}
@@ -6364,7 +6685,7 @@ func (q *Queries) Troubled(ctx context.Context, arg TroubledParams) ([]TroubledR
 }
 
 const troubledBy = `-- name: TroubledBy :many
-SELECT a.id, a.digest, a.received, j.door, j.party, j.id_key, j.attempts, j.judged, j.tries, j.next_try, j.trouble, j.parked, j.owner, j.token, j.commit_no
+SELECT a.id, a.digest, a.received, j.door, j.party, j.id_key, j.attempts, j.judged, j.tries, j.next_try, j.trouble, j.parked, j.owner, j.token, j.commit_no, j.row_digest
 FROM judging AS j JOIN arrival AS a ON a.door = j.door AND a.party = j.party AND a.id_key = j.id_key
 WHERE NOT j.judged AND j.trouble <> '' AND j.id_key = $1
 ORDER BY j.commit_no
@@ -6402,6 +6723,7 @@ func (q *Queries) TroubledBy(ctx context.Context, idKey string) ([]TroubledByRow
 			&i.Judging.Owner,
 			&i.Judging.Token,
 			&i.Judging.CommitNo,
+			&i.Judging.RowDigest,
 		); err != nil {
 			return nil, err
 		}
@@ -6625,7 +6947,7 @@ func (q *Queries) Waiting(ctx context.Context) ([]WaitingRow, error) {
 }
 
 const waitingFor = `-- name: WaitingFor :many
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, m.erased, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, m.erased, m.row_digest, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed, d.row_digest FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
 WHERE d.recipient = $1 AND d.recipient <> '' AND d.state IN ('queued', 'sent', 'received') AND d.sequence >= $2 AND d.sequence <= $3
 ORDER BY d.sequence, d.id_key LIMIT $4
 `
@@ -6686,6 +7008,7 @@ func (q *Queries) WaitingFor(ctx context.Context, arg WaitingForParams) ([]Waiti
 			&i.Message.Replaces,
 			&i.Message.Repairs,
 			&i.Message.Erased,
+			&i.Message.RowDigest,
 			&i.Delivery.IDKey,
 			&i.Delivery.Recipient,
 			&i.Delivery.Chain,
@@ -6707,6 +7030,7 @@ func (q *Queries) WaitingFor(ctx context.Context, arg WaitingForParams) ([]Waiti
 			&i.Delivery.Arrival,
 			&i.Delivery.ValidUntil,
 			&i.Delivery.Needed,
+			&i.Delivery.RowDigest,
 		); err != nil {
 			return nil, err
 		}
@@ -6722,7 +7046,7 @@ func (q *Queries) WaitingFor(ctx context.Context, arg WaitingForParams) ([]Waiti
 }
 
 const waitingMessages = `-- name: WaitingMessages :many
-SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, m.erased, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
+SELECT m.id_key, m.id, m.route, m.kind, m.conversation, m.document_id, m.document_key, m.created, m.expected_arrival, m.late_by, m.header, m.signature, m.payload, m.payload_size, m.payload_digest, m.canonical, m.canonical_digest, m.mapping, m.mapping_digest, m.schema_digest, m.whole, m.whole_key, m.part, m.split, m.version, m.replaces, m.repairs, m.erased, m.row_digest, d.id_key, d.recipient, d.chain, d.sequence, d.state, d.reason, d.attempts, d.tries, d.troubles, d.parked, d.next_attempt, d.last_error, d.answers, d.answered, d.withdrawal, d.owner, d.token, d.commit_no, d.arrival, d.valid_until, d.needed, d.row_digest FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
 WHERE d.recipient = $1 AND d.state IN ('queued', 'sent', 'received') AND (d.needed, d.id_key) > ($2, $3)
 ORDER BY d.needed, d.id_key LIMIT $4
 `
@@ -6782,6 +7106,7 @@ func (q *Queries) WaitingMessages(ctx context.Context, arg WaitingMessagesParams
 			&i.Message.Replaces,
 			&i.Message.Repairs,
 			&i.Message.Erased,
+			&i.Message.RowDigest,
 			&i.Delivery.IDKey,
 			&i.Delivery.Recipient,
 			&i.Delivery.Chain,
@@ -6803,6 +7128,7 @@ func (q *Queries) WaitingMessages(ctx context.Context, arg WaitingMessagesParams
 			&i.Delivery.Arrival,
 			&i.Delivery.ValidUntil,
 			&i.Delivery.Needed,
+			&i.Delivery.RowDigest,
 		); err != nil {
 			return nil, err
 		}
@@ -6859,19 +7185,25 @@ func (q *Queries) WholesOf(ctx context.Context, arg WholesOfParams) ([]WholesOfR
 }
 
 const withdraw = `-- name: Withdraw :execrows
-UPDATE delivery SET state = 'withdrawn', reason = $1, owner = '', token = token + 1, commit_no = $2
+UPDATE delivery SET state = 'withdrawn', reason = $1, owner = '', token = token + 1, commit_no = $2, row_digest = $4
 WHERE id_key = $3 AND state = 'queued' AND attempts = 0
 `
 
 type WithdrawParams struct {
-	Reason   string
-	CommitNo int64
-	IDKey    string
+	Reason    string
+	CommitNo  int64
+	IDKey     string
+	RowDigest int64
 }
 
 // Only before any attempt; whoever has taken it finds that it is another's.
 func (q *Queries) Withdraw(ctx context.Context, arg WithdrawParams) (int64, error) {
-	result, err := q.exec(ctx, q.withdrawStmt, withdraw, arg.Reason, arg.CommitNo, arg.IDKey)
+	result, err := q.exec(ctx, q.withdrawStmt, withdraw,
+		arg.Reason,
+		arg.CommitNo,
+		arg.IDKey,
+		arg.RowDigest,
+	)
 	if err != nil {
 		return 0, err
 	}
