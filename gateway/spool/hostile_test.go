@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"customs.example/gateway/durable"
 )
 
 // No name of a file keeps others back, however it is written.
