@@ -62,7 +62,7 @@ type partner struct {
 }
 
 // isLed reports whether the gateway calls it over a line, which carries gRPC alone.
-func (p partner) isLed() bool { return p.Address != "" && p.Mode != "https" }
+func (p partner) isLed() bool { return p.Address != "" && (p.Mode == "" || p.Mode == "push") }
 
 // stage is a configuration with all that the play adds to it.
 type stage struct {
