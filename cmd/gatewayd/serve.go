@@ -67,7 +67,7 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
-	db, err := store.Open(ctx, s.Database, time.Now)
+	db, err := store.OpenCounted(ctx, s.Database, counterFile(s.trustBase()), time.Now)
 	if err != nil {
 		return how.done(std, err)
 	}
@@ -86,6 +86,23 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 	log := event.NewLog(slog.New(s.Log.handler(std.err)), figures)
 	server.TakeLibraries(log)
 	db.OnDamage(func(d store.Damage) { log.Tell(event.Event{Name: event.RowDamaged, Cause: d}) })
+	db.OnCounter(func(err error) {
+		name := event.CounterOfNoUse
+		if errors.As(err, new(store.TailLost)) {
+			name = event.DatabaseBehind
+		}
+		log.Tell(event.Event{Name: name, Cause: err})
+	})
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	go func() {
+		select {
+		case <-ctx.Done():
+		case <-db.Failed():
+			log.Tell(event.Event{Name: event.StoreFailed, Cause: db.Failure()})
+			end()
+		}
+	}()
 	for _, f := range found {
 		log.Tell(event.Event{Name: event.ConfigurationNoted, Code: f.Code, What: f.Path})
 	}
@@ -121,7 +138,7 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 	doors := server.New(server.Options{Flow: g, Registry: keys.registry, Certificate: s.certificate, Callers: s.callers, Monitor: monitor, Log: log, Loaded: s.loaded,
 		Introduction: server.Introduction{URI: own, Ends: keys.Ends, Card: func() ([]byte, gateway.Digest, error) { return s.signedCard(time.Now()) }, Links: links, Known: s.known, Samples: s.samples},
 	})
-	return s.listen(ctx, std, doors, monitor, log, g.Run, func(ctx context.Context) { keys.run(ctx, hangup) })
+	return errors.Join(s.listen(ctx, std, doors, monitor, log, g.Run, func(ctx context.Context) { keys.run(ctx, hangup) }), db.Failure())
 }
 
 // links prepares a link for every administration that a partner speaks for.
