@@ -6,7 +6,7 @@
 #                what it had, and gateways that are killed: what is promised is checked after each
 # make torture-check   the same of gateways that were broken in one line each: it is found
 # make test   everything that is checked, as the README says
-# make build  bin/gatewayd, bin/gatewayctl, bin/demo
+# make build  bin/gatewayd, bin/gatewayctl, bin/demo, bin/partnersim
 
 GO  ?= go
 BUF  = $(GO) tool -modfile=../../buf.mod buf
@@ -47,6 +47,7 @@ PARALLEL = -vet=off -timeout 20m -race -gcflags='modernc.org/...=-d=checkptr=0' 
 	$$(grep -rl --include='*_test.go' '^func TestParallel' cmd gateway | xargs -n1 dirname | sort -u | sed 's,^,./,')
 ALONE = -vet=off -timeout 20m -skip '^TestParallel'
 # What flow draws it draws the same each time, so that what fails is what was changed; DRAWS=0 draws anew.
+# So do the awkward lines between the gateways of the stories, with LINE_SEED.
 DRAWS ?= 11
 # Databases of tests lie in memory where there is room: half of their time went to the disk.
 MEMORY = $(shell df -m --output=avail /dev/shm 2>/dev/null | awk 'NR == 2 && $$1 >= 4096 {print "GOTMPDIR=$${TMPDIR:-/tmp} TMPDIR=/dev/shm"}')

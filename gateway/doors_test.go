@@ -21,6 +21,8 @@ func TestDoorsSayWhatASenderCanDo(t *testing.T) {
 		{Code: BodySlow, Expected: Term("30s")},
 		{Code: JudgementPending, Value: "M1"},
 		{Code: JudgementParked, Value: "M1"},
+		{Code: DuplicateSame, Value: "M1", Found: Term("2026-03-01T02:15:00Z")},
+		{Code: DuplicatePending, Value: "M1", Found: Term("2026-03-01T02:15:00Z"), Expected: Term("2026-03-01T02:15:05Z")},
 		{Code: ClockAhead, Value: "10m0s", Expected: Term("2026-03-01T02:15:00Z")},
 		{Code: IDOfSeveral, Value: "m-1", Expected: Term("CN, KZ")},
 		{Code: MessageOfSeveral, Value: "V1", Expected: Term("m-1, m-2")},

@@ -57,6 +57,7 @@ var order = []string{
 	"gateway/page",
 	"gateway/card",
 	"gateway/peer",
+	"gateway/line",
 	"gateway/store/rows",
 	"gateway/store/postgres",
 	"gateway/store/storetest",
@@ -95,14 +96,14 @@ var owners = []struct {
 	{"github.com/jackc/pgx", []string{"gateway/store", "gateway/store/postgres"}},
 	{"github.com/pressly/goose", []string{"gateway/store"}},
 	{"go.yaml.in/yaml/v4", []string{"gateway/document", "cmd/"}},
-	// peer, server and the commands hand on configurations that mtls has made.
-	{"crypto/tls", []string{"gateway/mtls", "gateway/peer", "gateway/server", "cmd/"}},
+	// peer, line, server and the commands hand on configurations that mtls has made.
+	{"crypto/tls", []string{"gateway/mtls", "gateway/peer", "gateway/line", "gateway/server", "cmd/"}},
 	// document bounds the digits that anything is reckoned with.
 	{"math/big", []string{"gateway/document", "gateway/mtls"}},
 	// seal reads the keys of signatures, which are no TLS keys.
 	{"crypto/x509", []string{"gateway/mtls", "gateway/seal", "cmd/"}},
-	{"net/http", []string{"gateway/server", "gateway/metrics", "gateway/api/exchange/v1", "cmd/"}},
-	{"google.golang.org/grpc", []string{"gateway/peer", "gateway/server", "gateway/api/exchange/v1", "cmd/"}},
+	{"net/http", []string{"gateway/peer", "gateway/server", "gateway/metrics", "gateway/api/exchange/v1", "cmd/"}},
+	{"google.golang.org/grpc", []string{"gateway/peer", "gateway/line", "gateway/server", "gateway/api/exchange/v1", "cmd/"}},
 	{"github.com/grpc-ecosystem/grpc-gateway", []string{"gateway/server", "gateway/api/exchange/v1"}},
 	{"google.golang.org/genproto", []string{"gateway/api/exchange/v1", "gateway/peer", "gateway/server", "cmd/"}},
 	{"google.golang.org/protobuf", []string{"gateway/", "cmd/"}},
@@ -383,6 +384,7 @@ var undetected = map[string]string{
 	"mappings":                                               "proofs of many rows, several at once; tables are shared in the tests of flow, server and the commands",
 	"cmd/gatewayd TestStories":                               "the gateways are processes of their own",
 	"cmd/gatewayd TestReadmeFirstHour":                       "the gateways are processes of their own",
+	"cmd/gatewayd TestReadmeRehearsal":                       "the gateways are processes of their own",
 	"cmd/gatewayd TestThePartnersPageByHand":                 "the gateway is a process of its own",
 	"cmd/gatewayd TestThePartnersProgramGetsItsFirstReceipt": "the gateway and the program are processes of their own",
 	"cmd/gatewayd TestAGatewayUnderLoadStaysSmallAndAnswers": "the gateway is a process of its own",

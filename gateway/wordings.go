@@ -28,6 +28,8 @@ const (
 	WordPattern                     Wording = "pattern"
 	WordBeginsWith                  Wording = "begins_with"
 	WordWithout                     Wording = "without"
+	WordYearsFromTo                 Wording = "years_from_to"
+	WordNotThere                    Wording = "not_there"
 	WordEither                      Wording = "either"
 	WordNotBeside                   Wording = "not_beside"
 	WordNoFurtherElement            Wording = "no_further_element"

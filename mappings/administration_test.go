@@ -23,18 +23,26 @@ import (
 	"customs.example/mappings"
 )
 
-// The made-up administration ZZ was added by files, as mappings/README.md says. Its
-// format is unlike ours; no Go code knows of it.
-const (
-	addition      = "../testdata/administrations/zz"
-	additionTable = "zz/avizo.v1"
+// addition is a format of an administration that was added by files, as mappings/README.md
+// says: unlike ours, and no Go code knows of it.
+type addition struct{ dir, table, examples string }
+
+// The made-up ZZ writes attributes and flat lists; QZ has two editions of one root, told apart by
+// a value, with parties as fragments and empty elements that mean something.
+var (
+	zz        = addition{"../testdata/administrations/zz", "zz/avizo.v1", "examples"}
+	additions = []addition{
+		zz,
+		{"../testdata/administrations/qz", "qz/nuntius.v4", "examples/4"},
+		{"../testdata/administrations/qz", "qz/nuntius.v5", "examples/5"},
+	}
 )
 
-// added loads the embedded data with ZZ's files over it, as -data does.
-func added(t testing.TB) *data {
+// load loads the embedded data with the administration's files over it, as -data does.
+func (a addition) load(t testing.TB) *data {
 	t.Helper()
 	files := fstest.MapFS{}
-	for _, layer := range []fs.FS{mappings.FS, os.DirFS(filepath.Join(addition, "mappings"))} {
+	for _, layer := range []fs.FS{mappings.FS, os.DirFS(filepath.Join(a.dir, "mappings"))} {
 		err := fs.WalkDir(layer, ".", func(name string, e fs.DirEntry, err error) error {
 			if err != nil || e.IsDir() {
 				return err
@@ -49,7 +57,7 @@ func added(t testing.TB) *data {
 	}
 	lists := must(codelist.Load(files))(t)
 	env := must(expr.New(lists))(t)
-	d := &data{lists, env, must(mapping.Load(files, env, lists))(t), must(schema.Load(os.DirFS(filepath.Join(addition, "xsd"))))(t)}
+	d := &data{lists, env, must(mapping.Load(files, env, lists))(t), must(schema.Load(os.DirFS(filepath.Join(a.dir, "xsd"))))(t)}
 	must(validate.Load(files, env, lists))(t)
 	must(release.Load(files, d.library))(t)
 	return d
@@ -65,25 +73,31 @@ func must[T any](v T, err error) func(testing.TB) T {
 	}
 }
 
-// additionExamples are canonical documents and their XML: the least, one of everything,
-// two of everything.
-func additionExamples(t testing.TB, d *data) (e examples) {
+// shown are canonical documents and their XML: the least, one of everything, two of
+// everything.
+func (a addition) shown(t testing.TB, d *data) (e examples) {
 	t.Helper()
 	for _, name := range []string{"minimal", "full", "doubled"} {
-		file := filepath.Join(addition, "examples", name)
+		file := filepath.Join(a.dir, a.examples, name)
 		parsed := document.Parse(must(os.ReadFile(file + ".json"))(t))
 		if len(parsed.Faults) > 0 {
 			t.Fatal(lines(parsed.Faults))
 		}
 		e.documents = append(e.documents, parsed.Document)
-		e.trees = append(e.trees, d.conforming(t, d.table(t, additionTable), must(os.ReadFile(file+".xml"))(t)))
+		e.trees = append(e.trees, d.conforming(t, d.table(t, a.table), must(os.ReadFile(file+".xml"))(t)))
 	}
 	return e
 }
 
 func TestAddedAdministrationGoesBothWays(t *testing.T) {
-	d := added(t)
-	table, e := d.table(t, additionTable), additionExamples(t, d)
+	for _, a := range additions {
+		t.Run(a.table, a.goesBothWays)
+	}
+}
+
+func (a addition) goesBothWays(t *testing.T) {
+	d := a.load(t)
+	table, e := d.table(t, a.table), a.shown(t, d)
 	for i, doc := range e.documents {
 		encoded, _, faults := table.Encode(doc, false)
 		if len(faults) > 0 {
@@ -104,11 +118,17 @@ func TestAddedAdministrationGoesBothWays(t *testing.T) {
 
 // The examples show every row of the table.
 func TestAddedAdministrationNeedsEveryRow(t *testing.T) {
-	d := added(t)
-	table, e := d.table(t, additionTable), additionExamples(t, d)
+	for _, a := range additions {
+		t.Run(a.table, a.needsEveryRow)
+	}
+}
+
+func (a addition) needsEveryRow(t *testing.T) {
+	d := a.load(t)
+	table, e := d.table(t, a.table), a.shown(t, d)
 	whole := slices.Collect(e.say(table))
 	for _, row := range table.Rows() {
-		shorter, err := d.library.Without(additionTable, row.ID)
+		shorter, err := d.library.Without(a.table, row.ID)
 		if err != nil {
 			continue // the table does not stand without the row
 		}
@@ -119,8 +139,14 @@ func TestAddedAdministrationNeedsEveryRow(t *testing.T) {
 }
 
 func TestAddedAdministrationRefusesOrWritesValidDocuments(t *testing.T) {
-	d := added(t)
-	table, e := d.table(t, additionTable), additionExamples(t, d)
+	for _, a := range additions {
+		t.Run(a.table, a.refusesOrWrites)
+	}
+}
+
+func (a addition) refusesOrWrites(t *testing.T) {
+	d := a.load(t)
+	table, e := d.table(t, a.table), a.shown(t, d)
 	t.Run("random", rapid.MakeCheck(func(rt *rapid.T) {
 		d.refusesOrWrites(rt, table, documenttest.Draw(rt, table.Kind(), documenttest.Options{List: d.codes, MaxItems: 2}))
 	}))
@@ -131,8 +157,8 @@ func TestAddedAdministrationRefusesOrWritesValidDocuments(t *testing.T) {
 
 // A mistake is told at its own place, on the side where it was made.
 func TestAddedAdministrationLocatesFaults(t *testing.T) {
-	d := added(t)
-	table, e := d.table(t, additionTable), additionExamples(t, d)
+	d := zz.load(t)
+	table, e := d.table(t, zz.table), zz.shown(t, d)
 	for _, tc := range []struct{ path, value, want string }{
 		{"consignments[1].items[1].packages[0].type", "BE", "LIST_UNKNOWN consignments[1].items[1].packages[0].type"},
 		{"transport.mode", "7", "LIST_NO_COUNTERPART transport.mode"},
@@ -152,8 +178,8 @@ func TestAddedAdministrationLocatesFaults(t *testing.T) {
 		}
 	}
 
-	good := string(must(os.ReadFile(filepath.Join(addition, "examples", "doubled.xml")))(t))
-	s, _ := d.schemas.Schema(additionTable)
+	good := string(must(os.ReadFile(filepath.Join(zz.dir, "examples", "doubled.xml")))(t))
+	s, _ := d.schemas.Schema(zz.table)
 	for _, tc := range []struct{ old, new, want string }{
 		{`sendinto="P3"`, `sendinto="P9"`, "MAP_REFERENCE /Avizo[1]/Sendajxoj[1]/Sendajxo[1]/@sendinto"},
 		{`eliro="28.02.2026`, `eliro="31.02.2026`, "MAP_TYPE /Avizo[1]/@eliro"},
@@ -179,12 +205,12 @@ func TestAddedAdministrationLocatesFaults(t *testing.T) {
 
 // ZZ adds its codes to a list of ours in a file of its own, and so follows ours.
 func TestAddedAdministrationReplacesNoList(t *testing.T) {
-	for _, file := range must(filepath.Glob(filepath.Join(addition, "mappings", "codelists", "*.yaml")))(t) {
+	for _, file := range must(filepath.Glob(filepath.Join(zz.dir, "mappings", "codelists", "*.yaml")))(t) {
 		if _, err := fs.Stat(mappings.FS, "codelists/"+filepath.Base(file)); err == nil {
 			t.Errorf("%s replaces ours", file)
 		}
 	}
-	lists := added(t).lists
+	lists := zz.load(t).lists
 	if ours := load(t).lists; !lists.HasSystem("transport-mode", "zz") || lists.Digest("transport-mode") == ours.Digest("transport-mode") {
 		t.Error("ours has no column zz, or its digest does not say so")
 	}

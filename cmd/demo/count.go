@@ -43,7 +43,7 @@ func (c counted) say(out *screen) {
 		rows = append(rows, []string{country[s.Side], itoa(s.Acknowledged), itoa(s.Messages[gateway.Accepted]), itoa(s.Inbound[gateway.Accepted]), itoa(s.Duplicates), itoa(int(s.AuditRows))})
 	}
 	out.table([]string{"", "acknowledged", "its messages accepted", "partner's accepted", "came again", "audit rows"}, rows)
-	out.say("%d violations of what is promised (I1 to I8, gateway/invariant).", c.Total)
+	out.say("%d violations of what is promised (I1 to I9, gateway/invariant).", c.Total)
 }
 
 var country = map[gateway.Administration]string{"CN": "China", "RU": "Russia", "KZ": "Kazakhstan"}
@@ -63,6 +63,9 @@ func check(ctx context.Context, at time.Time, list []*sent, databases map[gatewa
 		for _, g := range sides {
 			if g.Own != own {
 				continue
+			}
+			if g.process != nil {
+				s.Processes = append(s.Processes, *g.process)
 			}
 			s.Logs = append(s.Logs, invariant.Log{Name: g.Name + ".log", Open: func() (io.ReadCloser, error) { return os.Open(g.log()) }})
 			if len(s.Logs) > 1 {

@@ -51,6 +51,12 @@ func playTwo(t *testing.T, bin string, consignments int) *played {
 			t.Fatal(err)
 		}
 	}
+	for _, g := range p.side {
+		var err error
+		if g.idle, err = g.usage(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := p.load.run(ctx, 2, func(made int) bool { return made < consignments }); err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +64,7 @@ func playTwo(t *testing.T, bin string, consignments int) *played {
 		t.Fatal(err)
 	}
 	for _, g := range p.side {
-		if err := g.stop(); err != nil {
+		if err := errors.Join(g.rest(ctx), g.stop()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -144,7 +150,7 @@ func (p *played) check(t *testing.T, list []*sent, changed map[gateway.Administr
 // promised, and is found by the invariant that says so.
 func TestParallelWhatIsBrokenIsFound(t *testing.T) {
 	p := playTwo(t, built(t), 6)
-	if whole := p.check(t, p.load.list, nil, "", false); whole.Total != 0 || len(whole.Sides) != 2 || whole.Sides[0].Acknowledged == 0 || whole.Sides[0].LogLines == 0 {
+	if whole := p.check(t, p.load.list, nil, "", false); whole.Total != 0 || len(whole.Sides) != 2 || whole.Sides[0].Acknowledged == 0 || whole.Sides[0].LogLines == 0 || whole.Sides[0].Processes != 1 {
 		t.Fatalf("what nobody has changed: %+v", whole)
 	}
 	const (
@@ -158,7 +164,8 @@ func TestParallelWhatIsBrokenIsFound(t *testing.T) {
 		cn, ru     string
 		list       func(list []*sent) []*sent
 		log        string
-		past       bool // the gateway, which has written it otherwise
+		uses       func(now *invariant.Usage) // of China's gateway
+		past       bool                       // the gateway, which has written it otherwise
 	}{
 		{name: "an arrival is lost", want: "I1", cn: "DELETE FROM arrival WHERE door = 'submit' AND id = 'MANIFEST-00001'"},
 		{name: "a submission is lost", want: "I1", cn: "DELETE FROM submission WHERE id = 'MANIFEST-00001'"},
@@ -216,11 +223,21 @@ func TestParallelWhatIsBrokenIsFound(t *testing.T) {
 		{name: "a part was joined unseen", want: "I6", cn: "UPDATE audit SET event = 'seen' WHERE event = 'submission joined'"},
 		{name: "a change came first", want: "I7", ru: "UPDATE inbox SET replaces = '00000000-0000-4000-8000-000000000000' WHERE id_key = " + oneInbound},
 		{name: "a log names a person", want: "I8", log: "%s\n"},
+		{name: "something of each call goes on", want: "I9", uses: func(now *invariant.Usage) { now.Goroutines += 100 }},
+		{name: "files stay open", want: "I9", uses: func(now *invariant.Usage) { now.Descriptors += 100 }},
+		{name: "memory is not given back", want: "I9", uses: func(now *invariant.Usage) { now.Memory += 1 << 30 }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			list := slices.Clone(p.load.list)
 			if tt.list != nil {
 				list = tt.list(list)
+			}
+			if tt.uses != nil {
+				was := p.side["CN"].process
+				now := *was
+				tt.uses(&now.After)
+				p.side["CN"].process = &now
+				defer func() { p.side["CN"].process = was }()
 			}
 			log := tt.log
 			if log != "" {

@@ -17,6 +17,7 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"customs.example/gateway"
+	"customs.example/gateway/invariant"
 	"customs.example/gateway/loopback"
 	"customs.example/gateway/mtls"
 	"customs.example/gateway/seal"
@@ -32,6 +33,7 @@ type side struct {
 	Name                      string // of its other files
 	Database                  string // file or URL
 	GRPC, REST, PartnerGRPC   string // addresses
+	Monitor                   string // of its figures; empty: nowhere
 	Routes                    string
 	Pin                       gateway.Digest // of the partner's key
 	Trust                     map[string]gateway.Administration
@@ -42,9 +44,11 @@ type side struct {
 	under []string // a command that the gateway is run under
 	env   []string // beside that of this process
 
-	dir    string
-	cmd    *exec.Cmd
-	exited chan error
+	dir     string
+	cmd     *exec.Cmd
+	exited  chan error
+	idle    invariant.Usage    // what its process used before anything came
+	process *invariant.Process // and when everything had ended; nil: nobody looked
 }
 
 // uri is the only name of the gateway's certificate.
@@ -106,17 +110,17 @@ func newSides(dir string) (cn, ru *side, err error) {
 	if err := mtls.GenerateDevPKI(pki, time.Now(), authorities); err != nil {
 		return nil, nil, err
 	}
-	ports, err := loopback.Addresses(4)
+	ports, err := loopback.Addresses(6)
 	if err != nil {
 		return nil, nil, err
 	}
 	trust := map[string]gateway.Administration{"cn": "CN", "ru": "RU"}
 	cn = &side{
-		Own: "CN", Side: "cn", Name: "cn", Database: "cn.db", Office: manzhouli, GRPC: ports[0], REST: ports[1], Partner: "RU", PartnerSide: "ru", PartnerGRPC: ports[2],
+		Own: "CN", Side: "cn", Name: "cn", Database: "cn.db", Office: manzhouli, GRPC: ports[0], REST: ports[1], Monitor: ports[4], Partner: "RU", PartnerSide: "ru", PartnerGRPC: ports[2],
 		Routes: "cn-ru-pre-arrival-notice, cn-ru-cancellation", Trust: trust, dir: dir,
 	}
 	ru = &side{
-		Own: "RU", Side: "ru", Name: "ru", Database: "ru.db", Office: zabaykalsk, GRPC: ports[2], REST: ports[3], Partner: "CN", PartnerSide: "cn", PartnerGRPC: ports[0],
+		Own: "RU", Side: "ru", Name: "ru", Database: "ru.db", Office: zabaykalsk, GRPC: ports[2], REST: ports[3], Monitor: ports[5], Partner: "CN", PartnerSide: "cn", PartnerGRPC: ports[0],
 		Routes: "ru-cn-answer, ru-cn-manifest", Trust: trust, dir: dir,
 	}
 	for _, s := range []*side{cn, ru} {
@@ -134,12 +138,12 @@ func newSides(dir string) (cn, ru *side, err error) {
 
 // another is a second gateway of the same administration: other doors, the same database.
 func (s *side) another(name string) (*side, error) {
-	ports, err := loopback.Addresses(2)
+	ports, err := loopback.Addresses(3)
 	if err != nil {
 		return nil, err
 	}
 	other := *s
-	other.Name, other.GRPC, other.REST = name, ports[0], ports[1]
+	other.Name, other.GRPC, other.REST, other.Monitor = name, ports[0], ports[1], ports[2]
 	return &other, nil
 }
 

@@ -71,6 +71,11 @@ func startSeveral(ctx context.Context, bin, dir string, seed uint64) (s *several
 			return s, err
 		}
 	}
+	for _, g := range s.gateways() {
+		if g.idle, err = g.usage(ctx); err != nil {
+			return s, err
+		}
+	}
 	return s, nil
 }
 
@@ -107,13 +112,16 @@ func (s *several) keep() {
 // keepEvery is how often it is looked for gateways that have ended.
 const keepEvery = 200 * time.Millisecond
 
-// stop ends the gateways in good order.
+// stop ends the gateways in good order, when they have let go of what they used.
 func (s *several) stop() error {
 	s.mu.Lock()
 	s.ending = true
 	s.mu.Unlock()
 	s.kept.Wait()
 	var errs []error
+	for _, g := range s.gateways() {
+		errs = append(errs, g.rest(context.Background()))
+	}
 	for _, g := range s.gateways() {
 		errs = append(errs, g.stop())
 	}

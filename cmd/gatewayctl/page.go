@@ -230,6 +230,9 @@ func (p *page) submissionTo(s *exchangev1.Submission) {
 			p.message(m)
 		}
 	}
+	if s.Duplicate != nil {
+		p.faults([]*exchangev1.Fault{s.Duplicate})
+	}
 	p.faults(s.Faults)
 	p.losses(s.Losses, s.LossesLeftOut)
 	for _, f := range s.Filings {

@@ -291,24 +291,39 @@ func (s *setup) checkParties(f *findings) {
 			speaks[a] = key
 		}
 		p.Attachments.check(f, key+".attachments")
-		if p.Mode != "" && p.Mode != modePush && p.Mode != modePull {
-			f.refuse(key+".mode", gateway.ConfigChoice, p.Mode, modePush, modePull)
-		}
-		if p.Receipts != "" && p.Receipts != receiptsSigned && (p.Receipts != receiptsPlain || !p.pulls()) {
-			choices := []string{receiptsSigned}
-			if p.pulls() {
-				choices = append(choices, receiptsPlain)
-			}
-			f.refuse(key+".receipts", gateway.ConfigChoice, p.Receipts, choices...)
-		}
-		switch {
-		case p.Fetch != 0 && (p.Fetch < minFetch || p.Fetch > maxFetch):
-			f.refuse(key+".fetch", gateway.ConfigChoice, p.Fetch.String(), minFetch.String()+" - "+maxFetch.String())
-		case (p.Fetch != 0 || p.pulls() && !p.Attachments.none()) && p.Address == "": // it is called for that
-			f.refuse(key+".address", gateway.ConfigMissing, "")
-		}
+		p.checkLink(f, key)
 		s.callers = append(s.callers, server.Caller{URI: p.URI, Role: server.Partner, Administrations: p.Administrations, Fetches: p.pulls()})
 		s.partners = append(s.partners, peer.Partner{URI: p.URI, Address: p.Address, Administrations: p.Administrations})
+	}
+}
+
+// checkLink looks at how the partner is reached.
+func (p PartnerConfig) checkLink(f *findings, key string) {
+	choose := func(name, value string, choices ...string) {
+		if value != "" && !slices.Contains(choices, value) {
+			f.refuse(key+"."+name, gateway.ConfigChoice, value, choices...)
+		}
+	}
+	choose("mode", p.Mode, modePush, modeHTTPS, modePull)
+	if p.Mode == modePull || p.Mode == modeHTTPS {
+		choose("receipts", p.Receipts, receiptsSigned, receiptsPlain)
+	} else {
+		choose("receipts", p.Receipts, receiptsSigned)
+	}
+	if p.Mode == modeHTTPS {
+		choose("questions", p.Questions, questionsAnswered, questionsNone)
+	} else {
+		choose("questions", p.Questions, questionsAnswered)
+	}
+	switch {
+	case p.Fetch != 0 && p.Mode == modeHTTPS: // what it has for us it posts
+		f.refuse(key+".mode", gateway.ConfigChoice, p.Mode, modePush, modePull)
+	case p.Fetch != 0 && (p.Fetch < minFetch || p.Fetch > maxFetch):
+		f.refuse(key+".fetch", gateway.ConfigChoice, p.Fetch.String(), minFetch.String()+" - "+maxFetch.String())
+	case (p.Fetch != 0 || p.pulls() && !p.Attachments.none()) && p.Address == "": // it is called for that
+		f.refuse(key+".address", gateway.ConfigMissing, "")
+	case p.Questions == questionsNone && !p.Attachments.none():
+		f.refuse(key+".questions", gateway.ConfigChoice, p.Questions, questionsAnswered)
 	}
 }
 

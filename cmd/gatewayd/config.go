@@ -99,10 +99,14 @@ type PartnerConfig struct {
 	InFlight        int                      `yaml:"in_flight"` // messages that travel to it at once; 0: flow.InFlight
 	// Attachments says which images and scans that its messages name are fetched; without it none.
 	Attachments FetchConfig `yaml:"attachments"`
-	// Mode says how it gets what is for it: push, which is the default, or pull: it fetches.
+	// Mode says how it gets what is for it: push, which is the default, by gRPC; https: by plain HTTPS; or pull: it
+	// fetches.
 	Mode string `yaml:"mode"`
-	// Receipts says what it may acknowledge by what it has fetched: signed, which is the default, or plain.
+	// Receipts says what it may acknowledge by what it has fetched, or what was posted to it: signed, which is the
+	// default, or plain.
 	Receipts string `yaml:"receipts"`
+	// Questions says whether its gateway answers what it holds: answered, which is the default, or none.
+	Questions string `yaml:"questions"`
 	// Fetch is how often is fetched from it what it has for us; zero: it hands that over.
 	Fetch time.Duration `yaml:"fetch"`
 	Vouch `yaml:",inline"`
@@ -123,10 +127,13 @@ func (c FetchConfig) none() bool {
 
 // How a partner gets what is for it, and what it acknowledges that by.
 const (
-	modePush       = "push"
-	modePull       = "pull"
-	receiptsSigned = "signed"
-	receiptsPlain  = "plain"
+	modePush          = "push"
+	modeHTTPS         = "https"
+	modePull          = "pull"
+	receiptsSigned    = "signed"
+	receiptsPlain     = "plain"
+	questionsAnswered = "answered"
+	questionsNone     = "none"
 )
 
 // minFetch and maxFetch bound how often is fetched from a partner.

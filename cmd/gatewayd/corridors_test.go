@@ -64,13 +64,14 @@ func corridors(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Check(os.RemoveAll(ts.MkAbs("pki")))
 	ts.Check(mtls.GenerateDevPKI(ts.MkAbs("pki"), time.Now(), authorities))
+	ts.Value(awkwardKey{}).(*awkwardLines).newKeys(ts)
 	address := map[string]string{}
 	for own := range offices {
-		address[own] = ts.Getenv(own + "_GRPC")
+		address[own] = ts.Getenv(own + "_LINE")
 	}
 	for own, codes := range offices {
 		slices.Sort(partners[own])
-		c := storyConfig{strings.ToLower(own) + "-all.yaml", own, []string{address[own], ts.Getenv(own + "_REST")}, codes, partners[own], routes[own]}
+		c := storyConfig{strings.ToLower(own) + "-all.yaml", own, []string{ts.Getenv(own + "_GRPC"), ts.Getenv(own + "_REST")}, codes, partners[own], routes[own]}
 		ts.Check(c.write(ts.MkAbs("."), address))
 	}
 }

@@ -26,6 +26,7 @@ const maxList = 1 << 30
 func verifyExchange(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) (err error) {
 	var configs, lists []string
 	logs := make(map[gateway.Administration][]string)
+	processes := make(map[gateway.Administration][]invariant.Process)
 	several := func(into *[]string) func(string) error {
 		return func(name string) error { *into = append(*into, name); return nil }
 	}
@@ -39,13 +40,27 @@ func verifyExchange(ctx context.Context, flags *flag.FlagSet, args []string, std
 		logs[gateway.Administration(own)] = append(logs[gateway.Administration(own)], name)
 		return nil
 	})
+	flags.Func("figures", "`ADMINISTRATION=BEFORE,AFTER`, figures of a gateway of that side as /metrics shows them at rest: before anything came, and when everything had ended", func(of string) error {
+		own, names, ok := strings.Cut(of, "=")
+		before, after, both := strings.Cut(names, ",")
+		if !ok || !both {
+			return errors.New("want CN=BEFORE,AFTER")
+		}
+		p := invariant.Process{Name: after}
+		var err error
+		if p.Before, err = readUsage(before); err == nil {
+			p.After, err = readUsage(after)
+		}
+		processes[gateway.Administration(own)] = append(processes[gateway.Administration(own)], p)
+		return err
+	})
 	ended := flags.Bool("ended", false, "everything had the time to come to its end: what has not is a violation")
 	form := flags.String("o", "text", "how it is printed: text or json")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if len(configs) == 0 || flags.NArg() > 0 || *form != "text" && *form != "json" {
-		return errors.New("give -config FILE of each side, and perhaps -list FILE, -log CN=FILE, -ended, -o json")
+		return errors.New("give -config FILE of each side, and perhaps -list FILE, -log CN=FILE, -figures CN=BEFORE,AFTER, -ended, -o json")
 	}
 	check := invariant.Check{Ended: *ended, At: time.Now()}
 	var keys []seal.Verifier
@@ -71,7 +86,7 @@ func verifyExchange(ctx context.Context, flags *flag.FlagSet, args []string, std
 			return err
 		}
 		defer db.Close()
-		side := invariant.Side{Own: c.Administration, Store: db}
+		side := invariant.Side{Own: c.Administration, Store: db, Processes: processes[c.Administration]}
 		for _, name := range logs[side.Own] {
 			side.Logs = append(side.Logs, invariant.Log{Name: name, Open: func() (io.ReadCloser, error) { return os.Open(name) }})
 		}
@@ -98,6 +113,20 @@ func verifyExchange(ctx context.Context, flags *flag.FlagSet, args []string, std
 		err = errFaulty
 	}
 	return err
+}
+
+// readUsage reads what a process used from a file of its figures.
+func readUsage(name string) (invariant.Usage, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return invariant.Usage{}, err
+	}
+	defer f.Close()
+	u, err := invariant.ReadUsage(f)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", name, err)
+	}
+	return u, err
 }
 
 // readAcknowledged reads a list of JSON lines behind others.

@@ -11,8 +11,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// line is a way to a gateway that breaks when it has brought so many bytes to those who call it.
-type line struct {
+// cord is a way to a gateway that breaks when it has brought so many bytes to those who call it.
+type cord struct {
 	to string
 
 	mu   sync.Mutex
@@ -21,7 +21,7 @@ type line struct {
 	open map[net.Conn]bool
 }
 
-func (n *line) serve(l net.Listener) {
+func (n *cord) serve(l net.Listener) {
 	for {
 		conn, err := l.Accept()
 		if err != nil {
@@ -31,7 +31,7 @@ func (n *line) serve(l net.Listener) {
 	}
 }
 
-func (n *line) through(a net.Conn) {
+func (n *cord) through(a net.Conn) {
 	defer a.Close()
 	b, err := net.Dial("tcp", n.to)
 	if err != nil {
@@ -60,7 +60,7 @@ func (n *line) through(a net.Conn) {
 }
 
 // brings reports whether it brings so many bytes; if not, every connection ends.
-func (n *line) brings(bytes int) bool {
+func (n *cord) brings(bytes int) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.left -= bytes; n.left > 0 {
@@ -73,7 +73,7 @@ func (n *line) brings(bytes int) bool {
 	return false
 }
 
-type lineKey struct{}
+type cordKey struct{}
 
 // lineTo sets a variable that holds a gateway's address to one that leads there by a line: line NAME BYTES.
 // Then line BYTES lets so many through, from now on.
@@ -81,7 +81,7 @@ func lineTo(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 || len(args) > 2 {
 		ts.Fatalf("usage: line [NAME] BYTES")
 	}
-	known, _ := ts.Value(lineKey{}).(*line)
+	known, _ := ts.Value(cordKey{}).(*cord)
 	bytes, err := strconv.Atoi(args[len(args)-1])
 	ts.Check(err)
 	known.mu.Lock()

@@ -52,7 +52,7 @@ var commands = []command{
 	{"partner", "make who gives a signed card a partner: show | add | confirm", partner},
 	{"trust", "see which change of roots and pins waits, and confirm it: show | confirm", trust},
 	{"verify-receipt", "prove what partners signed, with files alone: (-trust FILE | -card FILE ...) [-at WHEN] [-lang LANG] [-o json] FILE...", verifyReceipts},
-	{"verify-exchange", "prove over databases, logs and lists that what was promised was kept: -config FILE ... [-list FILE] [-log CN=FILE] [-ended] [-o json]", verifyExchange},
+	{"verify-exchange", "prove over databases, logs, lists and figures that what was promised was kept: -config FILE ... [-list FILE] [-log CN=FILE] [-figures CN=FILE,FILE] [-ended] [-o json]", verifyExchange},
 	{"checklist", "prove what stands in the code of a printed page, without network: verify -keys FILE [-lang LANG] [-o json] TEXT", checklist},
 	{"translate", "translate documents offline: (-mapping TABLE | -route ROUTE) -in FILE -out FILE [-trace FILE] [-data DIR]", translate},
 	{"validate", "judge a document: [-as TABLE] [-lang LANG] [-data DIR] FILE", validateFile},

@@ -20,7 +20,8 @@ import (
 // api is where the partner's page lies, with its vectors and its program.
 const api = "../../gateway/api/exchange/v1"
 
-// fetchedFrom is the gateway of China, from which Kazakhstan fetches by hand or by a program of its own.
+// fetchedFrom is the gateway of China, from which Kazakhstan fetches by hand or by a program of its own, or by which
+// it is posted to.
 type fetchedFrom struct {
 	t         *testing.T
 	dir, door string
@@ -28,7 +29,10 @@ type fetchedFrom struct {
 	submitted string
 }
 
-func newFetchedFrom(t *testing.T) *fetchedFrom {
+func newFetchedFrom(t *testing.T) *fetchedFrom { return newPartnerOf(t, "mode: pull") }
+
+// newPartnerOf is a gateway whose partner is reached as is said of its link.
+func newPartnerOf(t *testing.T, link string) *fetchedFrom {
 	t.Helper()
 	must := func(err error) {
 		t.Helper()
@@ -45,7 +49,7 @@ func newFetchedFrom(t *testing.T) *fetchedFrom {
 	config := filepath.Join(f.dir, "cn.yaml")
 	raw, err := os.ReadFile(config)
 	must(err)
-	must(os.WriteFile(config, bytes.Replace(raw, []byte(`address: "127.0.0.1:1"`), []byte("mode: pull"), 1), 0o600))
+	must(os.WriteFile(config, bytes.Replace(raw, []byte(`address: "127.0.0.1:1"`), []byte(link), 1), 0o600))
 	for name, file := range map[string]string{
 		"ca.pem": "cn/ca.pem", "gateway.pem": "kz/gateway.pem", "gateway-key.pem": "kz/gateway-key.pem", "signing.pem": "kz/signing.pem",
 		"cn-1.pub.pem": "cn/signing.pub.pem", "kz-1.pub.pem": "kz/signing.pub.pem",
@@ -264,5 +268,66 @@ func TestThePartnersProgramGetsItsFirstReceipt(t *testing.T) {
 	f.run("gatewayd", "verify-receipt", "-trust", "trust.yaml", "evidence.json")
 	if out, err = fetch("cn-1.pub.pem", "--wait", "0"); err != nil || strings.TrimSpace(out) != "" {
 		t.Errorf("it is handed out again: %v\n%s", err, out)
+	}
+}
+
+// TestParallelThePartnersReceiverAnswers runs the program that takes what is posted: it answers at once, later by itself, or
+// without a signature; what comes again gets the same receipt, and what does not verify none.
+func TestParallelThePartnersReceiverAnswers(t *testing.T) {
+	program, err := filepath.Abs(filepath.Join(api, "receiver.py"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		more    []string
+		trusted string
+		plain   bool
+		state   string
+	}{
+		"at once":        {nil, "cn-1.pub.pem", false, "accepted"},
+		"later":          {[]string{"--later"}, "cn-1.pub.pem", false, "accepted"},
+		"unsigned":       {[]string{"--plain"}, "cn-1.pub.pem", true, "acknowledged, unsigned"},
+		"by another key": {nil, "kz-1.pub.pem", false, "sent"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ports, err := loopback.Addresses(1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			link := fmt.Sprintf("address: %q, mode: https, questions: none", ports[0])
+			if c.plain {
+				link += ", receipts: plain"
+			}
+			f := newPartnerOf(t, link)
+			receiving := exec.Command("python3", append([]string{
+				"-B", program, "--listen", ports[0], "--gateway", "customs://CN/gateway/1", "--door", f.door, "--own", "KZ", "--sender", "CN", "--ca", "ca.pem",
+				"--cert", "gateway.pem", "--key", "gateway-key.pem", "--trust", "cn-1=" + c.trusted, "--signing", "signing.pem", "--key-id", "kz-1", "--dir", "came",
+			}, c.more...)...)
+			var out bytes.Buffer
+			receiving.Dir, receiving.Stdout, receiving.Stderr = f.dir, &out, &out
+			if err := receiving.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer func() {
+				receiving.Process.Kill()
+				_ = receiving.Wait()
+				if t.Failed() {
+					t.Logf("the receiver:\n%s", &out)
+				}
+			}()
+			deadline := time.Now().Add(patience)
+			for {
+				if shown := f.run("gatewayctl", "status", f.submitted); regexp.MustCompile("message state +" + c.state).MatchString(shown) {
+					break
+				} else if time.Now().After(deadline) {
+					t.Fatalf("its post sees\n%s", shown)
+				}
+				time.Sleep(50 * time.Millisecond)
+			}
+			came, err := filepath.Glob(filepath.Join(f.dir, "came", "*.xml"))
+			if err != nil || (len(came) == 1) != (c.state != "sent") {
+				t.Errorf("it has kept %v, %v", came, err)
+			}
+		})
 	}
 }

@@ -92,17 +92,26 @@ func TestReadmeSession(t *testing.T) {
 
 // TestReadmeFirstHour types what the README has a newcomer type, into one shell, on a machine
 // that has the commands and nothing else of the project. A line of dots stands for any lines.
-func TestReadmeFirstHour(t *testing.T) {
+func TestReadmeFirstHour(t *testing.T) { typed(t, "Two gateways of one's own") }
+
+// TestReadmeRehearsal types likewise what a partner's developer does.
+func TestReadmeRehearsal(t *testing.T) { typed(t, "A partner to rehearse against") }
+
+// started is a command that runs beside the others, and its log.
+var started = regexp.MustCompile(`(?:serve|partnersim) .*>(\S+) 2>&1 & `)
+
+// typed types the session below a heading of the README.
+func typed(t *testing.T, heading string) {
 	dir := t.TempDir()
 	if err := os.Symlink(builtIn(t), filepath.Join(dir, "bin")); err != nil {
 		t.Fatal(err)
 	}
 	sh := newShell(t, dir)
-	for _, s := range session(t, rootDir(t), "Two gateways of one's own") {
+	for _, s := range session(t, rootDir(t), heading) {
 		what := shown(s.want)
-		if log := regexp.MustCompile(`serve .*>(\S+) 2>&1 & `).FindStringSubmatch(s.command); log != nil {
+		if log := started.FindStringSubmatch(s.command); log != nil {
 			sh.run(s.command)
-			sh.until("cat "+log[1], regexp.MustCompile(` gateway: grpc `))
+			sh.until("cat "+log[1], regexp.MustCompile(`gateway: grpc |partners call `))
 			continue
 		}
 		if strings.Contains(s.command, "list") { // what it shows comes a little later

@@ -18,6 +18,7 @@ import (
 
 	"customs.example/gateway"
 	"customs.example/gateway/mtls"
+	"customs.example/gateway/peer"
 	"customs.example/gateway/seal"
 	"customs.example/gateway/server"
 	"customs.example/gateway/store"
@@ -48,7 +49,7 @@ func ask(ts *testscript.TestScript, c *http.Client, r *http.Request) {
 	body, err := io.ReadAll(answer.Body)
 	ts.Check(err)
 	fmt.Fprintf(ts.Stdout(), "%s\n", answer.Status)
-	for _, name := range []string{"Allow", "Accept-Post", "Content-Type", "Location"} {
+	for _, name := range []string{"Allow", "Accept-Post", "Content-Type", "Location", peer.HeaderDuplicate, "Retry-After"} {
 		if v := answer.Header.Get(name); v != "" {
 			fmt.Fprintf(ts.Stdout(), "%s: %s\n", name, v)
 		}
@@ -121,10 +122,10 @@ func postMessage(ts *testscript.TestScript, _ bool, args []string) {
 	r, err := http.NewRequest(http.MethodPost, "https://"+ts.Getenv(to+"_REST")+"/v1/deliveries", bytes.NewReader(m.Payload))
 	ts.Check(err)
 	r.Header.Set("Content-Type", "application/xml")
-	r.Header.Set(server.HeaderMessageID, string(header.MessageID))
-	r.Header.Set(server.HeaderKind, header.Kind)
-	r.Header.Set(server.HeaderHeader, base64.StdEncoding.EncodeToString(m.Header))
-	r.Header.Set(server.HeaderSignature, base64.StdEncoding.EncodeToString(m.Signature))
+	r.Header.Set(peer.HeaderMessageID, string(header.MessageID))
+	r.Header.Set(peer.HeaderKind, header.Kind)
+	r.Header.Set(peer.HeaderHeader, base64.StdEncoding.EncodeToString(m.Header))
+	r.Header.Set(peer.HeaderSignature, base64.StdEncoding.EncodeToString(m.Signature))
 
 	as(ts, false, []string{strings.ToLower(to), "post"}) // whom to trust there
 	pki := ts.MkAbs("pki/" + from + "/gateway")

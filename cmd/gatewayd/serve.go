@@ -127,7 +127,7 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 	collectEarly(s.limits)
 	g = flow.New(flow.Options{
 		Own: s.Administration, Chain: s.chain, Store: db, Keys: s.keys, Trust: s.trust, Tolerances: s.tolerances, Agreements: s.agreements,
-		Links: carrying(links), Fetches: s.fetches(), Sources: s.sources(links), Caps: s.caps(), InFlight: s.inFlight(), AttachmentTerms: s.attachmentTerms(), Retention: s.retention(), Budget: room, Disk: diskOf(s.trustBase()),
+		Links: s.carrying(links), Fetches: s.fetches(), Sources: s.sources(links), Caps: s.caps(), InFlight: s.inFlight(), AttachmentTerms: s.attachmentTerms(), Retention: s.retention(), Budget: room, Disk: diskOf(s.trustBase()),
 		Now: time.Now, NewID: uuid.NewString, Jitter: rand.Float64, Log: log,
 	})
 	monitor := server.NewMonitor(log, time.Now, figures.Handler(log.Library("prometheus")), s.needs(db, keys)...)
@@ -136,25 +136,37 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 		return err
 	}
 	doors := server.New(server.Options{Flow: g, Registry: keys.registry, Certificate: s.certificate, Callers: s.callers, Monitor: monitor, Log: log, Loaded: s.loaded,
-		Introduction: server.Introduction{URI: own, Ends: keys.Ends, Card: func() ([]byte, gateway.Digest, error) { return s.signedCard(time.Now()) }, Links: links, Known: s.known, Samples: s.samples},
+		Introduction: server.Introduction{URI: own, Ends: keys.Ends, Card: func() ([]byte, gateway.Digest, error) { return s.signedCard(time.Now()) }, Links: lookedAfter(links), Known: s.known, Samples: s.samples},
 	})
 	return errors.Join(s.listen(ctx, std, doors, monitor, log, g.Run, func(ctx context.Context) { keys.run(ctx, hangup) }), db.Failure())
 }
 
+// partnerLink is the way to a partner, by gRPC or by plain HTTPS.
+type partnerLink interface {
+	flow.Asked
+	server.Link
+	Close() error
+}
+
 // links prepares a link for every administration that a partner speaks for.
-func (s *setup) links(registry *mtls.Registry) (map[gateway.Administration]*peer.Link, func(), error) {
-	links := make(map[gateway.Administration]*peer.Link)
-	var open []*peer.Link
+func (s *setup) links(registry *mtls.Registry) (map[gateway.Administration]partnerLink, func(), error) {
+	links := make(map[gateway.Administration]partnerLink)
+	var open []partnerLink
 	closeAll := func() {
 		for _, l := range open {
 			l.Close()
 		}
 	}
-	for _, p := range s.partners {
-		link, err := peer.NewLink(p, registry, s.certificate)
-		if err != nil {
-			closeAll()
-			return nil, nil, err
+	for i, p := range s.partners {
+		var link partnerLink
+		if c := s.Partners[i]; c.Mode == modeHTTPS {
+			link = peer.NewHTTPS(p, registry, s.certificate, c.Receipts == receiptsPlain, time.Now)
+		} else {
+			var err error
+			if link, err = peer.NewLink(p, registry, s.certificate); err != nil {
+				closeAll()
+				return nil, nil, err
+			}
 		}
 		open = append(open, link)
 		for _, a := range p.Administrations {
@@ -165,8 +177,25 @@ func (s *setup) links(registry *mtls.Registry) (map[gateway.Administration]*peer
 }
 
 // carrying are links as those who deliver see them.
-func carrying(links map[gateway.Administration]*peer.Link) map[gateway.Administration]flow.Link {
+func (s *setup) carrying(links map[gateway.Administration]partnerLink) map[gateway.Administration]flow.Link {
 	out := make(map[gateway.Administration]flow.Link, len(links))
+	for _, p := range s.Partners {
+		for _, a := range p.Administrations {
+			out[a] = links[a]
+			if p.Questions == questionsNone {
+				out[a] = unasked{links[a]}
+			}
+		}
+	}
+	return out
+}
+
+// unasked is a link over which nothing is asked.
+type unasked struct{ flow.Link }
+
+// lookedAfter are links as those who look after them see them.
+func lookedAfter(links map[gateway.Administration]partnerLink) map[gateway.Administration]server.Link {
+	out := make(map[gateway.Administration]server.Link, len(links))
 	for a, l := range links {
 		out[a] = l
 	}
@@ -187,10 +216,10 @@ func (s *setup) fetches() map[gateway.Administration]flow.Fetches {
 }
 
 // sources are the partners from which is fetched what they have for us.
-func (s *setup) sources(links map[gateway.Administration]*peer.Link) (out []flow.Source) {
+func (s *setup) sources(links map[gateway.Administration]partnerLink) (out []flow.Source) {
 	for _, p := range s.Partners {
-		if p.Fetch > 0 {
-			out = append(out, flow.Source{URI: p.URI, Administrations: p.Administrations, Every: p.Fetch, Link: links[p.Administrations[0]]})
+		if link, ok := links[p.Administrations[0]].(*peer.Link); ok && p.Fetch > 0 {
+			out = append(out, flow.Source{URI: p.URI, Administrations: p.Administrations, Every: p.Fetch, Link: link})
 		}
 	}
 	return out

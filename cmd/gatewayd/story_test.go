@@ -35,7 +35,7 @@ var built = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	scratch = dir
-	build := exec.Command("go", "build", "-ldflags=-w", "-o", dir+string(filepath.Separator), "customs.example/cmd/gatewayd", "customs.example/cmd/gatewayctl")
+	build := exec.Command("go", "build", "-ldflags=-w", "-o", dir+string(filepath.Separator), "customs.example/cmd/gatewayd", "customs.example/cmd/gatewayctl", "customs.example/cmd/partnersim")
 	if out, err := build.CombinedOutput(); err != nil {
 		return dir, fmt.Errorf("build the commands: %w\n%s", err, out)
 	}
@@ -85,6 +85,7 @@ func TestStories(t *testing.T) {
 			"postgres": postgres,
 			"cable":    cableTo,
 			"line":     lineTo,
+			"direct":   direct,
 			"scan":     scan,
 
 			"same-explanation": sameExplanation,
@@ -122,7 +123,7 @@ func setUp(env *testscript.Env) error {
 			env.T().FailNow()
 		}
 	})
-	env.Values[lineKey{}] = new(line)
+	env.Values[cordKey{}] = new(cord)
 	for _, dir := range []string{"cases", "administrations"} {
 		if err := os.CopyFS(filepath.Join(env.WorkDir, dir), os.DirFS(filepath.Join("../../testdata", dir))); err != nil {
 			return err
@@ -160,21 +161,32 @@ func setUp(env *testscript.Env) error {
 		return err
 	}
 	env.Setenv("PATH", bin+string(os.PathListSeparator)+env.Getenv("PATH"))
-	address := map[string]string{"CN": ports[0], "RU": ports[2], "KZ": ports[6], "MN": ports[8]}
-	for _, c := range []storyConfig{
-		{"cn.yaml", "CN", ports[:2], []string{"0603"}, []string{"RU"}, []string{"cn-ru-pre-arrival-notice"}},
-		{"china.yaml", "CN", ports[:2], []string{"0603", "0605", "0705", "9402", "9404"}, []string{"RU", "KZ", "MN"}, []string{
-			"cn-ru-pre-arrival-notice", "cn-ru-cancellation", "cn-kz-pre-arrival-notice", "cn-kz-cancellation", "cn-mn-load-list", "cn-mn-cancellation",
-		}},
-		{"ru.yaml", "RU", ports[2:4], []string{"10719110"}, []string{"CN"}, []string{"ru-cn-answer", "ru-cn-manifest"}},
-		{"kz.yaml", "KZ", ports[6:8], []string{"39899001"}, []string{"CN"}, nil},
-		{"mn.yaml", "MN", ports[8:], []string{"ZU01"}, []string{"CN"}, nil},
-	} {
-		if err := c.write(env.WorkDir, address); err != nil {
-			return err
-		}
+	direct := map[string]string{"CN": ports[0], "RU": ports[2], "KZ": ports[6], "MN": ports[8]}
+	lines, err := newAwkwardLines(env, direct)
+	if err != nil {
+		return err
 	}
-	return nil
+	configure := func(address map[string]string) error {
+		for _, c := range []storyConfig{
+			{"cn.yaml", "CN", ports[:2], []string{"0603"}, []string{"RU"}, []string{"cn-ru-pre-arrival-notice"}},
+			{"china.yaml", "CN", ports[:2], []string{"0603", "0605", "0705", "9402", "9404"}, []string{"RU", "KZ", "MN"}, []string{
+				"cn-ru-pre-arrival-notice", "cn-ru-cancellation", "cn-kz-pre-arrival-notice", "cn-kz-cancellation", "cn-mn-load-list", "cn-mn-cancellation",
+			}},
+			{"ru.yaml", "RU", ports[2:4], []string{"10719110"}, []string{"CN"}, []string{"ru-cn-answer", "ru-cn-manifest"}},
+			{"kz.yaml", "KZ", ports[6:8], []string{"39899001"}, []string{"CN"}, nil},
+			{"mn.yaml", "MN", ports[8:], []string{"ZU01"}, []string{"CN"}, nil},
+		} {
+			if err := c.write(env.WorkDir, address); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for own, address := range lines.address {
+		env.Setenv(own+"_LINE", address)
+	}
+	env.Values[directKey{}] = func() error { return configure(direct) }
+	return configure(lines.address)
 }
 
 // posts are those of China's offices that a story may speak as beside Manzhouli's, and another

@@ -56,7 +56,9 @@ type Source struct {
 	File   string
 	Digest gateway.Digest // of the file
 	Header []Key          // in the order of the language; a namespace is namespaces.PREFIX
-	Rows   []Row          // groups before their rows
+	Rows   []Row          // groups before their rows, those of fragments at every use
+
+	fragments map[string]any // by name
 }
 
 // Read reads the file of a table, and of the profiles that made it of that; the loader
@@ -108,7 +110,8 @@ func ReadFile(fsys fs.FS, file string) (*Source, error) {
 			break
 		}
 	}
-	s.add(tree["rows"], "$.rows", "", 0, lines)
+	s.fragments, _ = tree["fragments"].(map[string]any)
+	s.add(tree["rows"], "$.rows", "", 0, lines, use{})
 	return s, nil
 }
 
@@ -119,7 +122,7 @@ func readTree(fsys fs.FS, file string) (raw []byte, tree map[string]any, lines d
 	return raw, tree, lines, err
 }
 
-func (s *Source) add(rows any, node, inside string, depth int, lines document.Lines) {
+func (s *Source) add(rows any, node, inside string, depth int, lines document.Lines, u use) {
 	if changes, ok := rows.(map[string]any); ok { // of a profile, by id
 		for id, change := range changes {
 			m, _ := change.(map[string]any)
@@ -130,11 +133,20 @@ func (s *Source) add(rows any, node, inside string, depth int, lines document.Li
 	list, _ := rows.([]any)
 	for i, row := range list {
 		m, _ := row.(map[string]any)
-		at := fmt.Sprintf("%s[%d]", node, i)
-		r := Row{ID: text(m["id"]), Line: lines.Line(at), Depth: depth, Inside: inside, Group: m["rows"] != nil, Keys: keys("", m)}
+		m = u.moved(m)
+		at, id := fmt.Sprintf("%s[%d]", node, i), u.id+text(m["id"])
+		below, inner, body := at+".rows", u.below(m), m["rows"]
+		if m["fragment"] != nil {
+			name, in, instead := u.fragment(m, id)
+			if below, inner, body = "$.fragments."+name, in, s.fragments[name]; instead {
+				s.add(body, below, inside, depth, lines, inner)
+				continue
+			}
+		}
+		r := Row{ID: id, Line: lines.Line(at), Depth: depth, Inside: inside, Group: body != nil, Keys: keys("", m)}
 		r.Keys = slices.DeleteFunc(r.Keys, func(k Key) bool { return k.Name == "id" })
 		s.Rows = append(s.Rows, r)
-		s.add(m["rows"], at+".rows", r.ID, depth+1, lines)
+		s.add(body, below, id, depth+1, lines, inner)
 	}
 }
 
@@ -160,7 +172,7 @@ func (s *Source) prefixes() map[string]string {
 
 // order is the order in which people read the keys; others follow by name.
 var order = []string{
-	"mapping", "join", "split", "profile", "version", "administration", "over", "document", "parts", "key", "limit", "root", "namespaces", "default", "system", "zone", "zone_of", "schema", "languages", "answers", "status", "source", "valid",
+	"mapping", "join", "split", "profile", "version", "administration", "over", "document", "parts", "key", "limit", "root", "namespaces", "default", "system", "zone", "zone_of", "schema", "languages", "answers", "status", "source", "valid", "where",
 	"to", "set", "from", "const", "count", "sum", "lone", "every", "ordinal", "refer", "handle", "each", "with", "collect",
 	"list", "use", "language", "time", "max", "on_overflow", "when", "required", "except", "always", "direction", "lossy", "note", "examples",
 }
@@ -168,7 +180,7 @@ var order = []string{
 // keys flattens a node of the file, but for its rows.
 func keys(prefix string, m map[string]any) (out []Key) {
 	for name, v := range m {
-		if name == "rows" && prefix == "" {
+		if (name == "rows" || name == "fragments") && prefix == "" {
 			continue
 		}
 		switch v := v.(type) {

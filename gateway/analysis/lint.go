@@ -54,6 +54,7 @@ func Lint(t *mapping.Table, s *Source, c *Coverage, lists *codelist.Lists) []Rem
 			nodes[strings.TrimSuffix(id, readOnly)] = p.node
 		}
 	}
+	l.variants(t, c)
 	var bare []string
 	for _, info := range t.Rows() {
 		row := s.row(info.ID)
@@ -86,6 +87,36 @@ func Lint(t *mapping.Table, s *Source, c *Coverage, lists *codelist.Lists) []Rem
 		})
 	}
 	return l.sorted()
+}
+
+// variants looks for conditions on which the table reads a document that the schema lets no
+// document satisfy.
+func (l *linter) variants(t *mapping.Table, c *Coverage) {
+	spaces := l.source.spaces()
+	nodes := map[string]*Node{}
+	for _, p := range c.Places {
+		nodes[p.at] = p.node
+	}
+	for _, w := range t.Where() {
+		at := nodeKey(t.Root(), false)
+		for _, step := range strings.Split(w.Place, "/") {
+			at += stepKey(step, spaces)
+		}
+		n := nodes[at]
+		if n == nil {
+			l.add(w.Line, "", gateway.Error, "where: the schema has no %s", w.Place)
+			continue
+		}
+		takes := n.Enum
+		if n.Fixed != "" {
+			takes = []string{n.Fixed}
+		}
+		for _, text := range w.Texts {
+			if takes != nil && !slices.Contains(takes, text) {
+				l.add(w.Line, "", gateway.Error, "where: %s is %q, and the schema takes %s", w.Place, text, few(takes))
+			}
+		}
+	}
 }
 
 type linter struct {
@@ -143,6 +174,9 @@ func (l *linter) texts(t *mapping.Table, info table.RowInfo, row Row, n *Node, l
 		case n.MaxLength > 0 && utf8.RuneCountInString(text) > n.MaxLength:
 			l.add(info.Line, info.ID, gateway.Error, "%s %q is longer than the %d characters that the schema takes", key, text, n.MaxLength)
 		}
+	}
+	if info.Empty != "" && takes != nil && !slices.Contains(takes, "") && info.Direction != "decode" {
+		l.add(info.Line, info.ID, gateway.Error, "empty for %q, and the schema takes %s", info.Empty, few(takes))
 	}
 	list, ok := lists.List(info.List)
 	if !ok || takes == nil || info.Use != "" || info.Direction == "decode" {

@@ -25,6 +25,7 @@ const (
 	PartsExpired        Name = "held parts expired"
 	MessageQueued       Name = "message queued"
 	DeliveryFailed      Name = "delivery failed"
+	MessageHandedOver   Name = "message handed over"
 	ReceiptVerified     Name = "receipt verified"
 	ReceiptRefused      Name = "receipt refused"
 	MessageExpired      Name = "message expired"
@@ -87,6 +88,9 @@ const (
 	BalanceFailed   Name = "exchange not balanced"
 	BalanceDiffers  Name = "partner holds otherwise"
 	BalanceStated   Name = "balance stated"
+	StatusStated    Name = "status stated"
+	StatusHeard     Name = "status heard"
+	StatusFailed    Name = "status not answered"
 	MessageReturned Name = "message delivered again"
 	ReturnFailed    Name = "message not delivered again"
 )
@@ -159,6 +163,7 @@ var Kinds = []Kind{
 	{SubmissionWithdrawn, slog.LevelInfo, "Its office took a submission back that was held, or whose message was not handed over.", []string{"door", "party", "id", "caller"}},
 	{PartsExpired, slog.LevelWarn, "What held submissions waited for did not come in time: other parts, a departure, an answer, an approval or a ruling.", []string{"count"}},
 	{MessageQueued, slog.LevelInfo, "A message to a partner is signed and on disk.", []string{"message", "route", "kind", "partner", "part", "state"}},
+	{MessageHandedOver, slog.LevelInfo, "A message is handed over over a link that hears later; if its receipt has not come by an instant, the same is handed over again.", []string{"message", "route", "partner", "state", "attempt", "ends"}},
 	{DeliveryFailed, slog.LevelWarn, "An attempt brought no receipt.", []string{"message", "route", "partner", "state", "attempt", "outcome", "cause"}},
 	{ReceiptVerified, slog.LevelInfo, "A partner's signed receipt is verified, and says what it does with the message.", []string{"message", "route", "partner", "verdict", "state", "codes", "attempt", "took", "skew"}},
 	{ReceiptRefused, slog.LevelError, "What came as a receipt does not verify.", []string{"message", "route", "partner", "state", "attempt", "codes", "cause"}},
@@ -183,7 +188,7 @@ var Kinds = []Kind{
 	{MessageDecoded, slog.LevelInfo, "An operator had a parked message judged again.", []string{"door", "party", "id", "caller", "kind", "state", "codes", "movement"}},
 	{MessageAcknowledged, slog.LevelInfo, "The administration's own system has taken a message.", []string{"door", "party", "id", "caller", "subscription"}},
 	{MessagesHandedOut, slog.LevelInfo, "A system of the administration, or a partner's gateway, has fetched messages by a subscription.", []string{"subscription", "caller", "count"}},
-	{MessageUnsigned, slog.LevelInfo, "A partner has acknowledged without a signature a message that it has fetched, as its record allows.", []string{"message", "route", "partner", "state", "attempt", "caller", "subscription"}},
+	{MessageUnsigned, slog.LevelInfo, "A partner has acknowledged without a signature a message that it has fetched or was handed, as its record allows.", []string{"message", "route", "partner", "state", "attempt", "caller", "subscription"}},
 	{FetchRefused, slog.LevelError, "What was fetched from a partner is no message that can be taken; it is not acknowledged.", []string{"partner", "id", "codes", "cause"}},
 	{FetchFailed, slog.LevelError, "A partner hands out nothing, or takes no receipt for what was fetched; it is tried again.", []string{"partner", "cause"}},
 	{FetchResumed, slog.LevelInfo, "Fetching from a partner goes on after failures, which are counted.", []string{"partner", "count"}},
@@ -209,6 +214,9 @@ var Kinds = []Kind{
 	{BalanceStruck, slog.LevelInfo, "What two gateways hold was compared; codes name what they hold differently.", []string{"partner", "count", "codes", "took"}},
 	{BalanceFailed, slog.LevelWarn, "It could not be; it is tried again. Told once.", []string{"partner", "cause"}},
 	{BalanceDiffers, slog.LevelError, "The two hold a message differently, or one has lost it.", []string{"message", "partner", "code"}},
+	{StatusStated, slog.LevelInfo, "A partner was told what became of messages of its own.", []string{"partner", "caller", "count"}},
+	{StatusHeard, slog.LevelInfo, "A partner has signed what became of a message whose validity is over.", []string{"message", "route", "partner", "state", "attempt", "outcome"}},
+	{StatusFailed, slog.LevelWarn, "A partner was asked what became of a message whose validity is over, and gave no answer that holds; it is asked again, or the outcome is unknown.", []string{"message", "route", "partner", "state", "attempt", "cause"}},
 	{BalanceStated, slog.LevelInfo, "A partner was told what this gateway holds, and may have asked for messages again.", []string{"partner", "caller", "count"}},
 	{MessageReturned, slog.LevelInfo, "A message that its addressee had signed for and lost was delivered again.", []string{"message", "route", "partner", "verdict"}},
 	{ReturnFailed, slog.LevelWarn, "It could not be; it is tried again, unless its bytes are gone. Told once.", []string{"message", "partner", "cause"}},

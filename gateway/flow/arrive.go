@@ -15,11 +15,13 @@ import (
 // same id with the same digest is the one that is there already; if it was a submission
 // that came to nothing, it is to be judged anew, as it is asked for now. With another digest
 // it is refused and leaves an alarm, unless it corrects a submission that was refused:
-// then what came first stays on the record under an id of its own.
-func (g *Gateway) arrive(ctx context.Context, a store.Arrival) (store.Arrival, error) {
+// then what came first stays on the record under an id of its own. It reports whether the same came
+// before, and is not judged anew.
+func (g *Gateway) arrive(ctx context.Context, a store.Arrival) (_ store.Arrival, duplicate bool, err error) {
 	var reuse, again bool
 	attempt, short := a, g.short(a.Door)
-	_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
+	_, err = g.Store.Do(ctx, func(tx *store.Tx) error {
+		duplicate = false
 		known, err := tx.Arrival(ctx, a.Door, a.Party, a.ID)
 		if store.IgnoreNotFound(err) != nil {
 			return err
@@ -43,6 +45,7 @@ func (g *Gateway) arrive(ctx context.Context, a store.Arrival) (store.Arrival, e
 			}
 			again, a = true, known
 			if !refused {
+				duplicate = true
 				if err := tx.CountAttempt(known); err != nil {
 					return err
 				}
@@ -79,15 +82,34 @@ func (g *Gateway) arrive(ctx context.Context, a store.Arrival) (store.Arrival, e
 	})
 	switch {
 	case len(short) > 0 && errors.As(err, new(gateway.Faults)):
-		return a, g.refuse(ctx, Caller{URI: a.Caller}, a.Content, short...)
+		return a, false, g.refuse(ctx, Caller{URI: a.Caller}, a.Content, short...)
 	case err != nil:
-		return a, err
+		return a, false, err
 	case reuse:
 		g.Log.Tell(of(attempt, event.Event{Name: event.IDReused, Caller: attempt.Caller, Code: gateway.IDReuse}))
-		return a, event.Logged(gateway.Faults{wanting(gateway.IDReuse, a.ID, gateway.WordFirstContent)})
+		return a, false, event.Logged(gateway.Faults{wanting(gateway.IDReuse, a.ID, gateway.WordFirstContent)})
 	}
 	g.Log.Tell(of(attempt, event.Event{Name: arrivals[attempt.Door], Caller: attempt.Caller, Bytes: len(attempt.Content), Again: again}))
-	return a, nil
+	return a, duplicate, nil
+}
+
+// same says of an arrival that came before what it is answered with: its first answer.
+func same(a store.Arrival) *gateway.Fault {
+	f := fault(gateway.DuplicateSame, a.Called(), "")
+	f.Severity, f.Found = gateway.Info, gateway.Term(a.Received.UTC().Format(time.RFC3339))
+	return &f
+}
+
+// pending says of an arrival that came before that it is not judged yet, and when to ask again: when its judgement is
+// tried next or, if that is with an operator, every now and then.
+func (g *Gateway) pending(a store.Arrival) *gateway.Fault {
+	next := a.NextTry
+	if a.Parked || next.IsZero() {
+		next = g.Now().Add(MaxVerdictInterval)
+	}
+	f := fault(gateway.DuplicatePending, a.Called(), next.UTC().Format(time.RFC3339))
+	f.Severity, f.Found = gateway.Warning, gateway.Term(a.Received.UTC().Format(time.RFC3339))
+	return &f
 }
 
 // anew is an arrival whose judgement came to nothing, as an attempt with the same bytes asks

@@ -19,7 +19,8 @@ import (
 // configuration of that partner takes it: nothing, if it says nothing. Each partner has a fetcher of its own,
 // which has one attachment under way, and of it one piece in memory. A piece is on disk before the next is
 // waited for: after a broken link or a crash it goes on behind the last. What is longer than its document
-// says is cut off there, and is fetched no more; so is what is not of its digest or its type.
+// says is cut off there, and is fetched no more; so is what is not of its type. What is not of its digest is fetched
+// once more from the first byte, for one may have changed on the way or on either disk; then no more.
 
 // When attachments are fetched.
 const (
@@ -159,7 +160,7 @@ func (g *Gateway) FetchDue(ctx context.Context, from gateway.Administration) err
 // fetchDue makes one attempt at the attachment that has waited longest, and reports whether there was any. What
 // goes wrong with it is noted with it.
 func (g *Gateway) fetchDue(ctx context.Context, from gateway.Administration) (some bool, err error) {
-	if _, ok := g.Links[from]; !ok || g.short(store.DoorPeer) != nil {
+	if _, ok := g.asked(from); !ok || g.short(store.DoorPeer) != nil {
 		return false, nil
 	}
 	if open, err := g.balancers[from].open(ctx); err != nil || !open {
@@ -214,13 +215,25 @@ func (g *Gateway) fetchAttachment(ctx context.Context, from gateway.Administrati
 		return err
 	}
 	a.Tries++
-	a.Reason, a.NextTry = bad.code, g.Now().Add(g.doubled(AttachmentRetry, a.Tries, MaxAttachmentRetry))
-	if _, err := g.Store.Do(ctx, func(tx *store.Tx) error { return tx.NoteAttempt(a) }); err != nil {
+	a.NextTry = g.Now().Add(g.doubled(AttachmentRetry, a.Tries, MaxAttachmentRetry))
+	if !onceMore(a) {
+		a.Reason = bad.code
+	}
+	if _, err := g.Store.Do(ctx, func(tx *store.Tx) error {
+		if bad.code != gateway.AttachmentOther {
+			return tx.NoteAttempt(a)
+		}
+		a.Received = 0
+		return errors.Join(tx.SetAttachment(a), tx.DropChunks(a), tx.Audit("gateway", "attachment fetched once more: "+string(bad.code), attachmentSubject(a), a.Digest))
+	}); err != nil {
 		return err
 	}
 	g.Log.Tell(event.Event{Name: event.AttachmentNotFetched, Partner: from, Message: a.Message, Digest: a.Digest, Code: bad.code, Attempt: a.Tries, Cause: bad.cause})
 	return nil
 }
+
+// onceMore reports whether an attachment came with other bytes before, and is fetched for the last time.
+func onceMore(a store.Attachment) bool { return a.Reason == gateway.AttachmentOther }
 
 // takePieces puts what the partner sends on disk, piece by piece, until all is there.
 func (g *Gateway) takePieces(ctx context.Context, from gateway.Administration, a *store.Attachment) error {
@@ -234,19 +247,20 @@ func (g *Gateway) takePieces(ctx context.Context, from gateway.Administration, a
 	piece := make([]byte, 0, store.ChunkBytes)
 	put := func() error {
 		_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
-			next := *a
-			next.Received += int64(len(piece))
-			next.Tries, next.Reason = 0, ""
+			next := advanced(*a, len(piece))
 			return errors.Join(tx.PutChunk(*a, a.Received/store.ChunkBytes, piece), tx.SetAttachment(next))
 		})
 		if err == nil {
-			a.Received += int64(len(piece))
-			a.Tries, a.Reason, piece = 0, "", piece[:0]
+			*a, piece = advanced(*a, len(piece)), piece[:0]
 			slow.Reset(g.pieceTimeout)
 		}
 		return err
 	}
-	for part, err := range g.Links[from].Attachment(ctx, a.Message, a.Digest, a.Received) {
+	link, ok := g.asked(from)
+	if !ok {
+		return errNotAsked
+	}
+	for part, err := range link.Attachment(ctx, a.Message, a.Digest, a.Received) {
 		if err != nil {
 			return unreached(ctx, err)
 		}
@@ -274,9 +288,20 @@ func (g *Gateway) takePieces(ctx context.Context, from gateway.Administration, a
 	return nil
 }
 
+// advanced is an attachment of which so many bytes more are on disk.
+func advanced(a store.Attachment, bytes int) store.Attachment {
+	a.Received += int64(bytes)
+	a.Tries = 0
+	if !onceMore(a) {
+		a.Reason = ""
+	}
+	return a
+}
+
 var (
 	errTooSlow = errors.New("a piece did not come in time")
 	errShort   = errors.New("fewer bytes came than the document says")
+	errOther   = errors.New("the bytes are not of the digest that the document says")
 )
 
 // unreached is what an attempt comes to that the link or the partner ended.
@@ -293,12 +318,14 @@ func (g *Gateway) proveFetched(ctx context.Context, a *store.Attachment) error {
 	switch {
 	case err != nil:
 		return err
-	case digest != a.Digest:
+	case digest != a.Digest && onceMore(*a):
 		return &badAttachment{code: gateway.AttachmentOther}
+	case digest != a.Digest:
+		return &badAttachment{gateway.AttachmentOther, errOther}
 	case is != a.MediaType:
 		return &badAttachment{code: gateway.AttachmentType}
 	}
-	a.State, a.Changed = store.AttachmentHere, g.Now()
+	a.State, a.Reason, a.Changed = store.AttachmentHere, "", g.Now()
 	_, err = g.Store.Do(ctx, func(tx *store.Tx) error {
 		return errors.Join(tx.SetAttachment(*a), tx.Audit("gateway", "attachment fetched", attachmentSubject(*a), a.Digest))
 	})

@@ -95,9 +95,9 @@ var errNotBalanced = errors.New("after a restore, what both hold is compared fir
 
 // deliverTo hands a message over, unless what is held here was not compared yet with what the
 // partner holds: whoever asks waits.
-func (g *Gateway) deliverTo(ctx context.Context, to gateway.Administration, m seal.Sealed) (peer.Receipt, error) {
+func (g *Gateway) deliverTo(ctx context.Context, to gateway.Administration, m seal.Sealed) (peer.Answer, error) {
 	if open, err := g.balancers[to].open(ctx); err != nil || !open {
-		return peer.Receipt{}, &peer.NotSentError{Cause: &peer.BusyError{After: BalanceRetry, Cause: cmp.Or(err, errNotBalanced)}}
+		return peer.Answer{}, &peer.NotSentError{Cause: &peer.BusyError{After: BalanceRetry, Cause: cmp.Or(err, errNotBalanced)}}
 	}
 	return g.Links[to].Deliver(ctx, m)
 }
@@ -129,7 +129,7 @@ func (b *balancer) look(ctx context.Context, started time.Time) time.Duration {
 		return BalanceRetry // the store's trouble is told by who needs it
 	}
 	due := !open
-	if !due && !b.g.Pulls(b.with) {
+	if !due && b.asks() {
 		last, err := b.g.Store.Read().Balance(ctx, b.with)
 		if err != nil {
 			return BalanceRetry
@@ -168,10 +168,17 @@ func (g *Gateway) Balance(ctx context.Context, with gateway.Administration) (sto
 	if !ok {
 		return store.Balance{}, store.ErrNotFound
 	}
-	if g.Pulls(with) { // it asks, when it likes to
+	if !b.asks() { // it asks, when it likes to
 		return store.Balance{}, gateway.Faults{fault(gateway.BalanceTheirs, string(with), "")}
 	}
 	return b.strike(ctx)
+}
+
+// asks reports whether the partner is one to be asked what it holds: one that fetches asks by itself, and over some
+// links nobody can.
+func (b *balancer) asks() bool {
+	_, asked := b.g.asked(b.with)
+	return asked && !b.g.Pulls(b.with)
 }
 
 // strike asks for all pages, compares each, and notes that the balance is struck.
@@ -257,6 +264,9 @@ func (b *balancer) compareAll(ctx context.Context) (done store.Balance, codes []
 	return done, nil, errors.New("the partner's pages do not end")
 }
 
+// errNotAsked says that nobody can ask a partner over its link.
+var errNotAsked = errors.New("the partner's link carries no questions")
+
 // ask asks for one page and verifies it.
 func (b *balancer) ask(ctx context.Context, query seal.BalanceQuery) (page seal.Balance, statement []byte, err error) {
 	g := b.g
@@ -268,7 +278,11 @@ func (b *balancer) ask(ctx context.Context, query seal.BalanceQuery) (page seal.
 	}
 	bounded, cancel := context.WithTimeout(ctx, BalanceTimeout)
 	defer cancel()
-	answer, err := g.Links[b.with].Balance(bounded, signed)
+	link, ok := g.asked(b.with)
+	if !ok {
+		return page, nil, errNotAsked
+	}
+	answer, err := link.Balance(bounded, signed)
 	if err != nil {
 		return page, nil, err
 	}
@@ -465,7 +479,7 @@ func (b *balancer) returnOne(ctx context.Context, d store.Difference) error {
 		return err
 	}
 	d.Says = receipt.Verdict
-	kept := store.Receipt{Statement: store.Statement(answer), Verdict: receipt.Verdict, Verified: g.Now()}
+	kept := store.Receipt{Statement: store.Statement(answer.Receipt), Verdict: receipt.Verdict, Verified: g.Now()}
 	if d.Code = differing(true, d); d.Code != "" { // it now says otherwise than it has signed
 		_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
 			d.Found = tx.Now()

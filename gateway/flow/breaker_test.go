@@ -293,7 +293,7 @@ func TestParallelAStopFinishesWhatIsUnderWay(t *testing.T) {
 				close(travels)
 				select {
 				case <-release:
-					return to.Deliver(ctx, m)
+					return to.carry(ctx, m)
 				case <-ctx.Done():
 					return peer.Receipt{}, ctx.Err()
 				}

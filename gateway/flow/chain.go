@@ -92,10 +92,10 @@ func readJSON(ctx context.Context, raw []byte) (*Reading, error) {
 
 func (c *Chain) readXML(ctx context.Context, raw []byte, sender gateway.Administration, at time.Time, agreed []string) (*Reading, error) {
 	return c.readBy(ctx, raw, func(u mapping.Unpacked) (*mapping.Table, gateway.Faults) {
-		if t, ok := c.Tables.Choose(u.Root.Name, string(sender), at, agreed...); ok && !u.Empty {
+		if t, ok := c.Tables.Choose(u.Root, string(sender), at, agreed...); ok && !u.Empty {
 			return t, nil
 		}
-		return nil, gateway.Faults{c.noTable(u)}
+		return nil, gateway.Faults{c.noTable(u, at)}
 	})
 }
 
@@ -174,8 +174,12 @@ func unjudged(faults gateway.Faults) bool {
 }
 
 // noTable is the fault of a document that no table reads: that a container holds none or
-// an unknown one, that its namespace is missing, or which format it is most like.
-func (c *Chain) noTable(u mapping.Unpacked) gateway.Fault {
+// an unknown one, that its namespace is missing, what its tables know at the place that decides
+// between them, or which format it is most like.
+func (c *Chain) noTable(u mapping.Unpacked, at time.Time) gateway.Fault {
+	if f, ok := c.Tables.Misfit(u.Root, at); ok && !u.Empty {
+		return f
+	}
 	f := gateway.Fault{
 		Code: gateway.FormatUnknown, Severity: gateway.Error, Location: u.Root.Location(), Value: u.Root.Name.String(),
 		Expected: gateway.Say(gateway.WordNoneLikeIt),

@@ -194,10 +194,17 @@ func TestAKeyThatIsNotKnownYetParksNothing(t *testing.T) {
 // stub is a link that answers as it is told.
 type stub func(ctx context.Context, m seal.Sealed) (peer.Receipt, error)
 
-func (s stub) Deliver(ctx context.Context, m seal.Sealed) (peer.Receipt, error) { return s(ctx, m) }
+func (s stub) Deliver(ctx context.Context, m seal.Sealed) (peer.Answer, error) {
+	receipt, err := s(ctx, m)
+	return peer.Answer{Receipt: receipt}, err
+}
 
 func (s stub) Attachment(ctx context.Context, id gateway.MessageID, digest gateway.Digest, offset int64) iter.Seq2[[]byte, error] {
 	return nothingAttached{}.Attachment(ctx, id, digest, offset)
+}
+
+func (s stub) Status(ctx context.Context, query seal.Signed) (peer.Receipt, error) {
+	return nothingAttached{}.Status(ctx, query)
 }
 
 func (s stub) Balance(context.Context, seal.Signed) (peer.Receipt, error) {
@@ -302,7 +309,7 @@ func TestParallelAMessageThatHangsHoldsUpNoOther(t *testing.T) {
 			<-ctx.Done()
 			return peer.Receipt{}, ctx.Err()
 		default:
-			return to.Deliver(ctx, m)
+			return to.carry(ctx, m)
 		}
 	})
 	ids := w.copies(w.cn, id, 3*flow.InFlight, func(int, *store.Message) {})

@@ -116,10 +116,7 @@ func (g *Gateway) noted(ctx context.Context, t store.Turn, m store.Message, try 
 func (g *Gateway) tryDelivery(ctx context.Context, m store.Message) (err error) {
 	now := g.Now()
 	if now.After(m.ValidUntil) {
-		outcome := outcomeOf(m)
-		m.State, m.Reason, m.Parked = gateway.Dead, expiredAs(outcome), false
-		err := g.conclude(ctx, m, reported{}, false)
-		return g.tellOf(m, event.Event{Name: event.MessageExpired, Outcome: outcome}, err)
+		return g.lapsed(ctx, m, now)
 	}
 	sealed, err := seal.Restore(g.Trust, m.Header, m.Signature, m.Payload)
 	if err != nil {
@@ -155,7 +152,7 @@ func (g *Gateway) handOver(ctx context.Context, m store.Message, sealed seal.Sea
 	m.Payload, m.Canonical = nil, nil // the rest is about how far it has come
 	bounded, cancel := context.WithTimeout(ctx, AttemptTimeout)
 	defer cancel()
-	signed, failure := g.deliverTo(bounded, m.Recipient, sealed)
+	answer, failure := g.deliverTo(bounded, m.Recipient, sealed)
 	if failure != nil {
 		g.couriers[m.Recipient].heard(ctx, failure)
 		m.LastError = failure.Error()
@@ -176,7 +173,33 @@ func (g *Gateway) handOver(ctx context.Context, m store.Message, sealed seal.Sea
 		return err
 	}
 	at := g.Now()
-	receipt, failure := g.Trust.OpenReceipt(signed.Header, signed.Statement, signed.Signature, sealed.Header(), at)
+	switch {
+	case answer.Unsigned:
+		g.couriers[m.Recipient].heard(ctx, nil)
+		return g.acknowledgedUnsigned(ctx, m)
+	case answer.Later > 0: // it is sent until the receipt comes
+		g.couriers[m.Recipient].heard(ctx, nil)
+		m.LastError, m.NextAttempt = "", at.Add(answer.Later)
+		return g.tellOf(m, event.Event{Name: event.MessageHandedOver, Ends: m.NextAttempt}, g.conclude(ctx, m, reported{}, false))
+	}
+	return g.answered(ctx, m, made, sealed.Header(), answer.Receipt, now)
+}
+
+// acknowledgedUnsigned ends a message that its partner acknowledges without a signature. One of which it has signed
+// that it has the bytes waits for its signed verdict.
+func (g *Gateway) acknowledgedUnsigned(ctx context.Context, m store.Message) error {
+	if m.State == gateway.Received {
+		return g.conclude(ctx, m, reported{}, false)
+	}
+	m.State, m.Reason, m.LastError = gateway.Unsigned, "", ""
+	return g.tellOf(m, event.Event{Name: event.MessageUnsigned}, g.conclude(ctx, m, reported{}, false))
+}
+
+// answered has a message stand as its partner's receipt says, if it holds. The message's header is of; it was asked
+// for at an instant.
+func (g *Gateway) answered(ctx context.Context, m store.Message, made *Output, of seal.Header, signed peer.Receipt, asked time.Time) error {
+	at := g.Now()
+	receipt, failure := g.Trust.OpenReceipt(signed.Header, signed.Statement, signed.Signature, of, at)
 	g.couriers[m.Recipient].heard(ctx, failure)
 	if failure != nil {
 		m.LastError = "receipt: " + failure.Error()
@@ -191,7 +214,7 @@ func (g *Gateway) handOver(ctx context.Context, m store.Message, sealed seal.Sea
 	err = g.conclude(ctx, m, said, false)
 	told := event.Event{
 		Name: event.ReceiptVerified, Verdict: string(receipt.Verdict), Codes: codesOf(receipt.Faults),
-		Took: at.Sub(m.Created), Skew: skew(receipt.At, now, at, m.Attempts == 1),
+		Took: at.Sub(m.Created), Skew: skew(receipt.At, asked, at, m.Attempts == 1),
 	}
 	return g.tellOf(m, told, err)
 }
@@ -321,6 +344,11 @@ func (g *Gateway) concludeIn(ctx context.Context, tx *store.Tx, m store.Message,
 	if err := tx.PutProgress(m, keep); err != nil {
 		return err
 	}
+	return g.concluded(ctx, tx, m, said)
+}
+
+// concluded notes what a message that has come further is to others, and what a receipt says of it.
+func (g *Gateway) concluded(ctx context.Context, tx *store.Tx, m store.Message, said reported) error {
 	if said.receipt != nil {
 		if err := tx.PutReceipt(ctx, m.ID, store.Receipt{Statement: *m.Receipt, Verdict: said.receipt.Verdict, Verified: m.Answered}); err != nil {
 			return err

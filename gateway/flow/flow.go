@@ -22,11 +22,21 @@ import (
 	"customs.example/gateway/validate"
 )
 
-// Link hands sealed messages to a partner's gateway.
+// Link hands sealed messages to a partner, by the profile of its link: over gRPC, by HTTPS, as envelopes or into a
+// folder. How it does so is its own; what it answers with counts the same.
 type Link interface {
-	// Deliver returns the partner's receipt as received. An error wraps
-	// *peer.NotSentError if the partner cannot have the message.
-	Deliver(ctx context.Context, m seal.Sealed) (peer.Receipt, error)
+	// Deliver hands a message over, and again the same id and bytes when it is called again. It returns the
+	// partner's receipt as received; or that the partner acknowledges without a signature, which a link MUST
+	// answer only where the partner's record allows it; or that its receipt comes later, and then whoever hears
+	// it hands it to Gateway.TakeReceipt. An error wraps *peer.NotSentError if the partner cannot have the message.
+	Deliver(ctx context.Context, m seal.Sealed) (peer.Answer, error)
+}
+
+// Asked is a link over which a partner's gateway can be asked, too, what it holds.
+type Asked interface {
+	Link
+	// Status returns what the partner states of messages, as received.
+	Status(ctx context.Context, query seal.Signed) (peer.Receipt, error)
 	// Balance returns the partner's page of a balance as received.
 	Balance(ctx context.Context, query seal.Signed) (peer.Receipt, error)
 	// Attachment returns the bytes of an attachment that a message of the partner's names, from an
@@ -88,9 +98,16 @@ func New(o Options) *Gateway {
 		g.couriers[a] = newCourier(g, a)
 		g.balancers[a] = &balancer{g: g, with: a, wake: make(chan struct{}, 1)}
 		g.fetchers[a] = &fetcher{g: g, from: a, wake: make(chan struct{}, 1)}
-		g.balancers[a].opened.Store(g.Pulls(a)) // whom nobody calls cannot be asked
+		_, asked := g.asked(a)
+		g.balancers[a].opened.Store(g.Pulls(a) || !asked) // who cannot be asked
 	}
 	return g
+}
+
+// asked is the link to an administration's partner, if that can be asked over it.
+func (g *Gateway) asked(a gateway.Administration) (Asked, bool) {
+	link, ok := g.Links[a].(Asked)
+	return link, ok
 }
 
 // Caller is who asks, as the door has verified it.

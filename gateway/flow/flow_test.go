@@ -59,7 +59,8 @@ type wire struct {
 	trouble    func(try int) error // before the message is handed over
 	lose       func(try int) bool  // the receipt, after it
 	spoil      func(*peer.Receipt)
-	away       bool // to a question about the balance
+	away       bool // to a question about the balance, or about one message
+	asked      int  // about one message
 	spoilPage  func(*peer.Receipt)
 	spoilBytes func(offset int64, yield func([]byte, error) bool) // instead of an attachment's
 	silent     bool                                               // it sends nothing of an attachment, and goes on doing so
@@ -68,7 +69,13 @@ type wire struct {
 	sent       []seal.Sealed
 }
 
-func (w *wire) Deliver(ctx context.Context, m seal.Sealed) (peer.Receipt, error) {
+func (w *wire) Deliver(ctx context.Context, m seal.Sealed) (peer.Answer, error) {
+	receipt, err := w.carry(ctx, m)
+	return peer.Answer{Receipt: receipt}, err
+}
+
+// carry is Deliver, of which a receipt is all that comes.
+func (w *wire) carry(ctx context.Context, m seal.Sealed) (peer.Receipt, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.tries++
@@ -107,6 +114,22 @@ func (w *wire) Balance(ctx context.Context, query seal.Signed) (peer.Receipt, er
 	return out, err
 }
 
+// Status asks the other gateway, as the link over the wire does.
+func (w *wire) Status(ctx context.Context, query seal.Signed) (peer.Receipt, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.asked++
+	if w.away {
+		return peer.Receipt{}, errors.New("no connection")
+	}
+	status, err := w.to.StateStatus(ctx, "customs://"+string(w.from)+"/gateway/1", []gateway.Administration{w.from}, query.HeaderBytes(), query.Statement(), query.Signature())
+	out := peer.Receipt(status)
+	if w.spoilPage != nil {
+		w.spoilPage(&out)
+	}
+	return out, err
+}
+
 // Attachment hands out what the other gateway has, as the link over the wire does.
 func (w *wire) Attachment(ctx context.Context, id gateway.MessageID, digest gateway.Digest, offset int64) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
@@ -135,8 +158,12 @@ func (w *wire) Attachment(ctx context.Context, id gateway.MessageID, digest gate
 	}
 }
 
-// nothingAttached is a link over which no attachment comes.
+// nothingAttached is a link over which no attachment comes, and no status.
 type nothingAttached struct{}
+
+func (nothingAttached) Status(context.Context, seal.Signed) (peer.Receipt, error) {
+	return peer.Receipt{}, errors.New("nobody there")
+}
 
 func (nothingAttached) Attachment(context.Context, gateway.MessageID, gateway.Digest, int64) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) { yield(nil, errors.New("nobody there")) }
@@ -363,7 +390,7 @@ func TestMessageEndsAsADeadLetter(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			id := w.notice()
-			w.out.trouble = func(int) error { return c.trouble }
+			w.out.trouble, w.out.away = func(int) error { return c.trouble }, true
 			for range 30 {
 				w.deliver()
 				w.clock.add(flow.MaxInterval)

@@ -71,7 +71,7 @@ func BenchmarkIsolation(b *testing.B) {
 			options := w.cn.Options
 			options.Drain = time.Millisecond
 			options.Links = map[gateway.Administration]flow.Link{"RU": stub(func(ctx context.Context, m seal.Sealed) (peer.Receipt, error) {
-				r, err := w.out.Deliver(ctx, m)
+				r, err := w.out.carry(ctx, m)
 				mu.Lock()
 				defer mu.Unlock()
 				if times = append(times, time.Now()); len(times) == each {

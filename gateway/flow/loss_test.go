@@ -183,7 +183,8 @@ func TestWhatASplitLoses(t *testing.T) {
 		w.ru.Chain = divided
 		submit := func(sub flow.Submission, messages int) flow.Losses {
 			sub.MediaType = flow.JSON
-			s, atOnce, err := w.ru.SubmitAndTell(t.Context(), russianPost, sub)
+			s, err := w.ru.SubmitAndTell(t.Context(), russianPost, sub)
+			atOnce := s.Losses
 			if err != nil || s.State != gateway.Sent {
 				t.Fatalf("%s is %s: %v, %v", sub.ID, s.State, s.Faults.Report("en"), err)
 			}
@@ -192,7 +193,7 @@ func TestWhatASplitLoses(t *testing.T) {
 			if err != nil || len(all) != messages {
 				t.Fatalf("%s: %d messages, %v", sub.ID, len(all), err)
 			}
-			later, err := w.ru.Losses(t.Context(), russianPost, s)
+			later, err := w.ru.Losses(t.Context(), russianPost, s.Submission)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -282,22 +283,22 @@ func TestWhatAConvoyLoses(t *testing.T) {
 			want := map[string]string{"V1": "M1 consignments.loadUnits 2", "V2": "M1 consignments.loadUnits 1"} // not yet, and for good
 			told := make(map[string]flow.Losses)
 			for i, id := range []string{"V1", "V2"} {
-				s, losses, err := w.cn.SubmitAndTell(t.Context(), b.exit, flow.Submission{ID: gateway.SubmissionID(id), MediaType: flow.XML, Content: x.report(w, b, i+1, time.Duration(i)*time.Hour)})
+				s, err := w.cn.SubmitAndTell(t.Context(), b.exit, flow.Submission{ID: gateway.SubmissionID(id), MediaType: flow.XML, Content: x.report(w, b, i+1, time.Duration(i)*time.Hour)})
 				if err != nil || s.State != gateway.Joined {
 					t.Fatal(s.State, err)
 				}
-				again, err := w.cn.Losses(t.Context(), b.exit, s)
+				again, err := w.cn.Losses(t.Context(), b.exit, s.Submission)
 				if err != nil {
 					t.Fatal(err)
 				}
 				told[id] = again
-				for when, l := range map[string]flow.Losses{"at once": losses, "later": again} {
+				for when, l := range map[string]flow.Losses{"at once": s.Losses, "later": again} {
 					if got := lostAs(l, flow.NotReported); !slices.Equal(got, []string{want[id]}) {
 						t.Errorf("%s, %s: not reported is %v", id, when, got)
 					}
 				}
 				if !slices.Contains(lostAs(told[id], flow.NoField), id+" loadUnits.sizeType 1") {
-					t.Errorf("of %s nothing is told: %v", id, lostAs(losses, flow.NoField))
+					t.Errorf("of %s nothing is told: %v", id, lostAs(s.Losses, flow.NoField))
 				}
 			}
 		})
@@ -309,15 +310,15 @@ func TestWhatAConvoyLoses(t *testing.T) {
 func TestWhatAnAmendmentLoses(t *testing.T) {
 	told := func(t *testing.T, g *flow.Gateway, by flow.Caller, change flow.Submission, path, value string) {
 		t.Helper()
-		s, losses, err := g.SubmitAndTell(t.Context(), by, change)
+		s, err := g.SubmitAndTell(t.Context(), by, change)
 		if err != nil || s.MessageID == "" || s.State == gateway.Held {
 			t.Fatalf("it is %s, %v: %v", s.State, err, s.Faults.Report("en"))
 		}
-		again, err := g.Losses(t.Context(), by, s)
+		again, err := g.Losses(t.Context(), by, s.Submission)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, l := range map[string]flow.Losses{"at once": losses, "later": again} {
+		for name, l := range map[string]flow.Losses{"at once": s.Losses, "later": again} {
 			i := slices.IndexFunc(l.Of, func(of flow.Loss) bool { return of.Path == path })
 			if i < 0 || l.Of[i].Submission != string(change.ID) || l.Of[i].Places[0].Value != value {
 				t.Errorf("%s of %s is told %+v", name, path, l.Of)

@@ -401,7 +401,7 @@ func (g *Gateway) recordSeen(ctx context.Context, c Caller, door string, r Recor
 		return Movement{}, err
 	}
 	defer room.Release()
-	known, err := g.arrive(ctx, a)
+	known, _, err := g.arrive(ctx, a)
 	if err != nil {
 		return Movement{}, err
 	}

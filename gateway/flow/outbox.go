@@ -108,6 +108,8 @@ func (g *Gateway) wait(ctx context.Context, m store.Message) (w Wait, err error)
 	case m.Parked || !linked:
 	case g.travels(m):
 		say(gateway.WaitUnderway, string(m.Recipient), "", "")
+	case m.State != gateway.Queued && now.After(m.ValidUntil) && !g.Pulls(m.Recipient):
+		say(gateway.WaitStatus, string(m.ID), string(m.Recipient), m.ValidUntil.Add(StatusFor).UTC().Format(time.RFC3339))
 	case m.State == gateway.Received:
 		say(gateway.WaitVerdict, string(m.Recipient), "", next)
 	case m.State == gateway.Queued && m.Attempts > 0:

@@ -31,9 +31,10 @@ func (w *world) lapse(id gateway.MessageID, outcome string) {
 		return errors.New("reset in mid-air")
 	}
 	w.deliver()
+	w.out.away = true // when it is asked what became of it
 	w.clock.add(100 * 24 * time.Hour)
 	w.deliver()
-	w.out.trouble = nil
+	w.out.trouble, w.out.away = nil, false
 	if m := w.message(id); m.State != gateway.Dead || m.Reason != "expired: "+outcome {
 		w.t.Fatalf("%s is %s (%s)", id, m.State, m.Reason)
 	}
@@ -429,7 +430,7 @@ func TestRepairMakesAnewWhatThePartnerNeverHad(t *testing.T) {
 	}
 }
 
-// TestWhatThePartnerMayHaveIsNotMadeAnew: its signed balance decides, and without one nothing is made.
+// TestWhatThePartnerMayHaveIsNotMadeAnew: what it has signed decides, and without one nothing is made.
 func TestWhatThePartnerMayHaveIsNotMadeAnew(t *testing.T) {
 	w := newWorld(t)
 	id := w.notice()
@@ -441,11 +442,11 @@ func TestWhatThePartnerMayHaveIsNotMadeAnew(t *testing.T) {
 		t.Errorf("what it has: %v", err)
 	}
 	w.out.away = true
-	if _, err := w.cn.Repair(t.Context(), anna, id); codeOf(err) != gateway.BalanceAway {
+	if _, err := w.cn.Repair(t.Context(), anna, id); codeOf(err) != gateway.StatusAway {
 		t.Errorf("without its word: %v", err)
 	}
 	w.out.away, w.out.spoilPage = false, func(r *peer.Receipt) { r.Signature = []byte("garbage") }
-	if _, err := w.cn.Repair(t.Context(), anna, id); codeOf(err) != gateway.BalanceAway {
+	if _, err := w.cn.Repair(t.Context(), anna, id); codeOf(err) != gateway.StatusAway {
 		t.Errorf("with garbage: %v", err)
 	}
 	if _, err := w.cn.Repair(t.Context(), anna, "nobody"); !errors.Is(err, store.ErrNotFound) {

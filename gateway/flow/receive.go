@@ -20,40 +20,52 @@ import (
 	"customs.example/gateway/store"
 )
 
-// Receive takes one message from a partner and returns a signed receipt: PRS or ERR
-// when it could be judged, else RCV. A duplicate gets the same receipt bytes again.
+// Receive is ReceiveAndTell, of which the receipt is all that is asked for.
+func (g *Gateway) Receive(ctx context.Context, caller string, from []gateway.Administration, header, signature, payload []byte) (store.Statement, error) {
+	answer, err := g.ReceiveAndTell(ctx, caller, from, header, signature, payload)
+	return answer.Receipt, err
+}
+
+// ReceiveAnswer is what a delivery is answered with.
+type ReceiveAnswer struct {
+	Receipt   store.Statement
+	Duplicate *gateway.Fault // that the same came before, and whether it is judged; nil: it did not
+}
+
+// ReceiveAndTell takes one message from a partner and returns a signed receipt: PRS or ERR
+// when it could be judged, else RCV. A duplicate gets the same receipt bytes again, and is told that it is one.
 // An error that is gateway.Faults refuses the delivery itself; nothing was taken, for
 // nobody has shown whose it is: what is stored under an id of a sender, that sender signed.
-func (g *Gateway) Receive(ctx context.Context, caller string, from []gateway.Administration, header, signature, payload []byte) (store.Statement, error) {
+func (g *Gateway) ReceiveAndTell(ctx context.Context, caller string, from []gateway.Administration, header, signature, payload []byte) (ReceiveAnswer, error) {
 	h, err := seal.ParseHeader(header)
 	if err != nil {
-		return store.Statement{}, g.refuse(ctx, Caller{URI: caller}, payload, asFaults(err)...)
+		return ReceiveAnswer{}, g.refuse(ctx, Caller{URI: caller}, payload, asFaults(err)...)
 	}
 	if most := g.capFrom(h.Sender); len(payload) > most {
-		return store.Statement{}, g.refuse(ctx, Caller{URI: caller}, payload, tooLarge(len(payload), most))
+		return ReceiveAnswer{}, g.refuse(ctx, Caller{URI: caller}, payload, tooLarge(len(payload), most))
 	}
 	if !slices.Contains(from, h.Sender) {
-		return store.Statement{}, g.refuse(ctx, Caller{URI: caller}, payload, fault(gateway.SenderWrong, string(h.Sender), fmt.Sprint(from)))
+		return ReceiveAnswer{}, g.refuse(ctx, Caller{URI: caller}, payload, fault(gateway.SenderWrong, string(h.Sender), fmt.Sprint(from)))
 	}
 	if h.Recipient != g.Own {
-		return store.Statement{}, g.refuse(ctx, Caller{URI: caller}, payload, fault(gateway.RecipientWrong, string(h.Recipient), string(g.Own)))
+		return ReceiveAnswer{}, g.refuse(ctx, Caller{URI: caller}, payload, fault(gateway.RecipientWrong, string(h.Recipient), string(g.Own)))
 	}
 	room, err := g.room(ctx, caller, len(payload))
 	if err != nil {
-		return store.Statement{}, err
+		return ReceiveAnswer{}, err
 	}
 	defer room.Release()
 	at := g.Now()
 	opened, err := g.Trust.Open(header, signature, payload, at)
 	if err != nil {
-		return store.Statement{}, g.refuse(ctx, Caller{URI: caller}, payload, asFaults(err)...)
+		return ReceiveAnswer{}, g.refuse(ctx, Caller{URI: caller}, payload, asFaults(err)...)
 	}
 	g.calls(h.Sender)
 	rcv, err := g.receipt(h, seal.Receipt{
 		MessageID: h.MessageID, Verdict: gateway.RCV, Received: gateway.DigestOf(payload), Faults: clockFaults(h.Created, at).Report("en"), At: at,
 	})
 	if err != nil {
-		return store.Statement{}, err
+		return ReceiveAnswer{}, err
 	}
 	a := store.Arrival{
 		Door: store.DoorPeer, Party: string(h.Sender), ID: string(h.MessageID), Caller: caller, MediaType: XML,
@@ -61,24 +73,28 @@ func (g *Gateway) Receive(ctx context.Context, caller string, from []gateway.Adm
 		Digest: gateway.DigestOf(payload), Received: at, Attempts: 1, Receipt: &rcv,
 	}
 	if err := g.tooEarly(ctx, a, opened); err != nil {
-		return store.Statement{}, err
+		return ReceiveAnswer{}, err
 	}
-	known, err := g.arrive(ctx, a)
+	known, again, err := g.arrive(ctx, a)
 	if err != nil {
-		return store.Statement{}, err
+		return ReceiveAnswer{}, err
 	}
 	if known, err = g.awaited(ctx, known); err != nil {
-		return store.Statement{}, err
+		return ReceiveAnswer{}, err
 	}
 	if known.Judged {
 		in, err := g.Store.Read().Inbound(ctx, h.Sender, h.MessageID)
 		if err != nil {
-			return store.Statement{}, err
+			return ReceiveAnswer{}, err
 		}
-		return *in.Receipt, nil
+		return g.receiptAgain(known, in, again), nil
+	}
+	stored := ReceiveAnswer{Receipt: *known.Receipt} // the verdict follows
+	if again {
+		stored.Duplicate = g.pending(known)
 	}
 	if stuck(known, g.Now()) != nil {
-		return *known.Receipt, nil // it is stored; the verdict follows
+		return stored, nil
 	}
 	if !known.Received.Equal(at) || !bytes.Equal(known.Header, header) || !bytes.Equal(known.Signature, signature) {
 		opened = seal.Opened{} // it came before, and is verified as it came then
@@ -87,9 +103,23 @@ func (g *Gateway) Receive(ctx context.Context, caller string, from []gateway.Adm
 		return g.judgeOpened(ctx, a, opened)
 	})
 	if err != nil {
-		return *known.Receipt, nil // likewise
+		return stored, nil // likewise
 	}
-	return *in.Receipt, nil
+	return g.receiptAgain(known, in, again), nil
+}
+
+// receiptAgain is the receipt of a message that is judged; of one that came before, it tells that it is the same, or
+// that no verdict is in it yet.
+func (g *Gateway) receiptAgain(a store.Arrival, in store.Inbound, again bool) ReceiveAnswer {
+	out := ReceiveAnswer{Receipt: *in.Receipt}
+	switch {
+	case !again:
+	case in.State == gateway.Parked:
+		out.Duplicate = g.pending(a)
+	default:
+		out.Duplicate = same(a)
+	}
+	return out
 }
 
 // receipt signs what we say of a message.
@@ -426,7 +456,7 @@ func (g *Gateway) documentAgain(ctx context.Context, read received, in *store.In
 // waitsForTable reports whether all that is wrong with a message is that a table or its
 // schema is not installed here, which is not its sender's fault.
 func waitsForTable(faults gateway.Faults) bool {
-	return len(faults) == 1 && slices.Contains([]gateway.Code{gateway.FormatUnknown, gateway.FormatContainer, gateway.SchemaMissing}, faults[0].Code)
+	return len(faults) == 1 && slices.Contains([]gateway.Code{gateway.FormatUnknown, gateway.FormatVariant, gateway.FormatVariantMissing, gateway.FormatContainer, gateway.SchemaMissing}, faults[0].Code)
 }
 
 // take does what follows from an accepted message: an answer goes to the message it

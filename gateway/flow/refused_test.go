@@ -210,7 +210,7 @@ func TestWhatNeverCameCountsForNothing(t *testing.T) {
 				trouble(w)
 				_ = w.cn.DeliverDue(t.Context(), b.to)
 				if w.out.trouble != nil {
-					w.clock.add(m.ValidUntil.Sub(w.clock.Now()) + time.Second)
+					w.clock.add(m.ValidUntil.Sub(w.clock.Now()) + flow.StatusFor)
 					_ = w.cn.DeliverDue(t.Context(), b.to)
 				}
 				if state := w.message(m.ID).State; state != gateway.Dead && state != gateway.Refused {

@@ -14,9 +14,6 @@ import (
 	"customs.example/gateway/store"
 )
 
-// maxNeverCame is how many pages of a partner's balance are looked through for one message.
-const maxNeverCame = 200
-
 // Repair makes a dead letter anew: of the same submissions, with the route, tables and signing key as they are
 // now, under an id of its own, in the place of the one that it names. What a submitter said stays as it was;
 // what the route supplies may be other. An error that is gateway.Faults refuses it: the partner may have the
@@ -77,7 +74,7 @@ func (g *Gateway) Repair(ctx context.Context, c Caller, id gateway.MessageID) (D
 			return err
 		}
 		if !statement.IsZero() {
-			if err := tx.Audit("gateway", "partner states that it has not come", string(old.ID), statement); err != nil {
+			if err := tx.Audit("gateway", neverCameStated, string(old.ID), statement); err != nil {
 				return err
 			}
 		}
@@ -179,28 +176,20 @@ func slots(messages []store.Message, named gateway.MessageID) (out []store.Messa
 }
 
 // neverCame refuses with gateway.Faults what the partner may have. What was never handed over it cannot; of
-// other messages its signed balance has to say so, whose digest is returned.
+// other messages it has to have signed so, and the statement's digest is returned.
 func (g *Gateway) neverCame(ctx context.Context, m store.Message) (statement gateway.Digest, err error) {
 	if neverHandedOver(m) {
 		return gateway.Digest{}, nil
 	}
-	b, ok := g.balancers[m.Recipient]
-	if !ok {
+	if _, ok := g.asked(m.Recipient); !ok || g.Pulls(m.Recipient) {
 		return statement, gateway.Faults{fault(gateway.RepairHandedOver, string(m.ID), "")}
 	}
-	query := seal.BalanceQuery{Since: m.Created.Add(-BalanceOverlap).UTC()}
-	for range maxNeverCame {
-		page, raw, err := b.ask(ctx, query)
-		if err != nil {
-			return statement, gateway.Faults{fault(gateway.BalanceAway, string(m.Recipient), "")}
-		}
-		if slices.ContainsFunc(page.Entries, func(e seal.BalanceEntry) bool { return !e.Sent && gateway.SameID(string(e.MessageID), string(m.ID)) }) {
-			return statement, gateway.Faults{fault(gateway.RepairHandedOver, string(m.ID), "")}
-		}
-		if page.Next == nil || page.Next.Sent { // what it has received stands first
-			return gateway.DigestOf(raw), nil
-		}
-		query = seal.BalanceQuery{Since: query.Since, Upto: page.Upto, After: page.Next}
+	status, raw, err := g.askStatus(ctx, m)
+	switch {
+	case err != nil:
+		return statement, gateway.Faults{fault(gateway.StatusAway, string(m.Recipient), "")}
+	case status.Status != seal.StatusNeverReceived || !g.toldAll(status, m):
+		return statement, gateway.Faults{fault(gateway.RepairHandedOver, string(m.ID), "")}
 	}
-	return statement, gateway.Faults{fault(gateway.RepairHandedOver, string(m.ID), "")}
+	return gateway.DigestOf(raw), nil
 }

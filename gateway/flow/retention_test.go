@@ -71,7 +71,7 @@ func TestDocumentsAreErasedByRule(t *testing.T) {
 	if s := w.submit("M1", "mt2401.xml"); s.State != gateway.Joined || s.MessageID != id {
 		t.Errorf("what comes again is %s, %v", s.State, s.Faults)
 	}
-	again, _, err := w.cn.SubmitAndTell(t.Context(), post, flow.Submission{ID: "M1", MediaType: flow.XML, Content: w.content("mt2401.xml")})
+	again, err := w.cn.SubmitAndTell(t.Context(), post, flow.Submission{ID: "M1", MediaType: flow.XML, Content: w.content("mt2401.xml")})
 	if err != nil || again.State != gateway.Joined {
 		t.Errorf("what comes again is answered with %s, %v", again.State, err)
 	}

@@ -30,27 +30,38 @@ func (g *Gateway) Submit(ctx context.Context, c Caller, s Submission) (store.Sub
 	return j.Submission, err
 }
 
+// SubmitAnswer is what a submission came to, with what is told of it at once.
+type SubmitAnswer struct {
+	store.Submission
+	Losses    Losses         // what of the documents of the message does not travel
+	Duplicate *gateway.Fault // that the same came before; nil: it did not, or is judged anew
+}
+
 // SubmitAndTell is Submit, and tells what of the documents of the message does not travel: from the
 // translation that the judgement has made, or, of what was judged before, from one made again.
-func (g *Gateway) SubmitAndTell(ctx context.Context, c Caller, s Submission) (store.Submission, Losses, error) {
+func (g *Gateway) SubmitAndTell(ctx context.Context, c Caller, s Submission) (SubmitAnswer, error) {
 	j, err := g.submit(ctx, c, s)
+	out := SubmitAnswer{Submission: j.Submission, Duplicate: j.duplicate}
 	if err != nil || j.State == gateway.Faulty {
-		return j.Submission, Losses{}, err
+		return out, err
 	}
 	if j.translation != nil {
-		return j.Submission, j.translation.Losses(), nil
+		out.Losses = j.translation.Losses()
+		return out, nil
 	}
 	losses, err := g.Losses(ctx, c, j.Submission)
 	if errors.As(err, new(gateway.Faults)) { // it cannot be made again, and its answer stands
-		return j.Submission, Losses{}, nil
+		return out, nil
 	}
-	return j.Submission, losses, err
+	out.Losses = losses
+	return out, err
 }
 
-// submitted is a submission, with its translation if it was made just now.
+// submitted is a submission, with its translation if it was made just now, and that the same came before if it did.
 type submitted struct {
 	store.Submission
 	translation *Translation
+	duplicate   *gateway.Fault
 }
 
 func (g *Gateway) submit(ctx context.Context, c Caller, s Submission) (submitted, error) {
@@ -77,24 +88,49 @@ func (g *Gateway) submit(ctx context.Context, c Caller, s Submission) (submitted
 		MediaType: s.MediaType, Recipients: texts(s.To), Content: s.Content, Asks: s.Asks,
 		Digest: gateway.DigestOf(s.Content), Received: g.Now(), Attempts: 1,
 	}
-	known, err := g.arrive(ctx, arrival)
+	known, again, err := g.arrive(ctx, arrival)
 	if err != nil {
 		return submitted{}, err
+	}
+	var duplicate *gateway.Fault
+	if again {
+		duplicate = same(known)
 	}
 	if known, err = g.awaited(ctx, known); err != nil {
 		return submitted{}, err
 	}
 	if known.Judged { // its answer made something, and is final
 		s, err := g.Store.Read().Submission(ctx, c.Office, string(s.ID))
-		return submitted{Submission: s}, err
+		return submitted{Submission: s, duplicate: duplicate}, err
 	}
 	if wait := stuck(known, g.Now()); wait != nil {
-		return submitted{}, wait
+		return submitted{}, g.waiting(known, again, wait)
 	}
 	if known.MediaType != s.MediaType {
 		read = nil // it is read as it came first
 	}
-	return judged(ctx, g, known, func(ctx context.Context, a store.Arrival) (submitted, error) { return g.judgeRead(ctx, a, read) })
+	j, err := judged(ctx, g, known, func(ctx context.Context, a store.Arrival) (submitted, error) { return g.judgeRead(ctx, a, read) })
+	j.duplicate = duplicate
+	var faults gateway.Faults
+	if again && errors.As(err, &faults) && faults[0].Code == gateway.JudgementPending {
+		now, err := g.Store.Read().Arrival(ctx, known.Door, known.Party, known.ID)
+		if err != nil {
+			return submitted{}, err
+		}
+		return submitted{}, event.Logged(g.waiting(now, again, faults))
+	}
+	return j, err
+}
+
+// waiting is what is said of an arrival that is not judged yet: of what came before, that it did, and when to ask
+// again; of what waits for an operator, that it does.
+func (g *Gateway) waiting(a store.Arrival, again bool, wait gateway.Faults) gateway.Faults {
+	if !again || a.Parked {
+		return wait
+	}
+	f := g.pending(a)
+	f.Severity = gateway.Error
+	return gateway.Faults{*f}
 }
 
 // expectable refuses an expected arrival that nobody means.
@@ -139,7 +175,7 @@ func (g *Gateway) judgeRead(ctx context.Context, a store.Arrival, read *Reading)
 		}
 		if !again {
 			s, err := g.Store.Read().Submission(ctx, a.Party, a.ID)
-			return submitted{s, j.translated}, err
+			return submitted{Submission: s, translation: j.translated}, err
 		}
 	}
 	return submitted{}, fmt.Errorf("judge submission %s: what it rests on has changed %d times", a.ID, maxAgain)

@@ -58,7 +58,7 @@ type road struct {
 	wrong    []string
 }
 
-func (r *road) Deliver(ctx context.Context, sealed seal.Sealed) (peer.Receipt, error) {
+func (r *road) Deliver(ctx context.Context, sealed seal.Sealed) (peer.Answer, error) {
 	id := sealed.Header().MessageID
 	m, err := r.from.Store.Read().Message(ctx, id)
 	r.mu.Lock()
@@ -83,16 +83,16 @@ func (r *road) Deliver(ctx context.Context, sealed seal.Sealed) (peer.Receipt, e
 		delete(r.underway, id)
 	}()
 	if closed {
-		return peer.Receipt{}, &peer.NotSentError{Cause: errors.New("the road is closed")}
+		return peer.Answer{}, &peer.NotSentError{Cause: errors.New("the road is closed")}
 	}
 	receipt, err := r.to.Receive(ctx, "customs://RU/gateway/1", []gateway.Administration{"RU"}, sealed.HeaderBytes(), sealed.Signature(), sealed.Payload())
 	if err != nil {
-		return peer.Receipt{}, err
+		return peer.Answer{}, err
 	}
 	if lost {
-		return peer.Receipt{}, errors.New("connection lost")
+		return peer.Answer{}, errors.New("connection lost")
 	}
-	return peer.Receipt{Header: receipt.Header, Statement: receipt.Statement, Signature: receipt.Signature}, nil
+	return peer.Answer{Receipt: peer.Receipt(receipt)}, nil
 }
 
 // travelling is Russia's gateway with a road to China.

@@ -1,6 +1,6 @@
 // Package invariant checks what a gateway promises over what gateways and their clients have written
-// down: databases of both sides, logs, and the clients' own list of what was acknowledged. It owns the
-// invariants I1 to I8 and refuses to use the code that it checks: it reads records, verifies signatures
+// down: databases of both sides, logs, figures, and the clients' own list of what was acknowledged. It owns the
+// invariants I1 to I9 and refuses to use the code that it checks: it reads records, verifies signatures
 // and counts, and knows nothing of how a message comes about.
 //
 //   - I1: every acknowledged submission exists, with the bytes that its client handed in.
@@ -16,6 +16,8 @@
 //   - I6: the audit trail has no gap, and played again it gives the states that are stored.
 //   - I7: no change overtook what it changes.
 //   - I8: no data of persons in logs.
+//   - I9: memory, goroutines and descriptors of a process that is at rest again are what they were before
+//     anything came.
 package invariant
 
 import (
@@ -37,6 +39,8 @@ type Side struct {
 	Own   gateway.Administration
 	Store *store.Store
 	Logs  []Log
+	// Processes are its gateways' own, where their figures were kept.
+	Processes []Process
 }
 
 // Log is what a gateway has logged.
@@ -85,6 +89,7 @@ type Count struct {
 	Duplicates   int                          `json:"duplicates"` // deliveries that came again and changed nothing
 	AuditRows    int64                        `json:"auditRows"`
 	LogLines     int                          `json:"logLines"`
+	Processes    int                          `json:"processes"` // whose use was compared
 }
 
 // Check is one check of what gateways have written down. They MUST have ended, or what is half done
@@ -145,6 +150,7 @@ func (c Check) Run(ctx context.Context) (Report, error) {
 		return Report{}, fmt.Errorf("submissions: %w", err)
 	}
 	for _, s := range c.Sides {
+		k.processes(s)
 		if err := errors.Join(k.sent(ctx, s), k.received(ctx, s), k.submissions(ctx, s), k.logs(s)); err != nil {
 			return Report{}, fmt.Errorf("%s: %w", s.Own, err)
 		}

@@ -12,9 +12,9 @@ import (
 // Print prints a report for people.
 func (r Report) Print(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "SIDE\tACKNOWLEDGED\tMESSAGES\tINBOUND\tDUPLICATES\tAUDIT ROWS\tLOG LINES")
+	fmt.Fprintln(t, "SIDE\tACKNOWLEDGED\tMESSAGES\tINBOUND\tDUPLICATES\tAUDIT ROWS\tLOG LINES\tPROCESSES")
 	for _, c := range r.Sides {
-		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%d\t%d\t%d\n", c.Side, c.Acknowledged, counted(c.Messages), counted(c.Inbound), c.Duplicates, c.AuditRows, c.LogLines)
+		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%d\t%d\t%d\t%d\n", c.Side, c.Acknowledged, counted(c.Messages), counted(c.Inbound), c.Duplicates, c.AuditRows, c.LogLines, c.Processes)
 	}
 	if err := t.Flush(); err != nil {
 		return err

@@ -86,8 +86,8 @@ func (load *loader) run(fsys fs.FS) (*Library, error) {
 	slices.SortFunc(l.tables, func(a, b *Table) int { return strings.Compare(a.ID(), b.ID()) })
 	for i, t := range l.tables {
 		for _, o := range l.tables[:i] {
-			if t.Conflicts(o.Head) {
-				mistakes = append(mistakes, fmt.Errorf("%s:1: root %s, version %d is also %s's, expected another version or validity", t.Written(), t.Root(), t.Version(), o.ID()))
+			if err := t.Conflict(o.Head); err != nil {
+				mistakes = append(mistakes, err)
 			}
 		}
 		l.byID[t.ID()] = t

@@ -57,16 +57,17 @@ func (l *Library) Match(root xmltree.Name) []*Table {
 	return out
 }
 
-// Choose returns the table for a root element from a sender on a day: of those that
-// are valid, a profile of the sender's administration before the sender's own format,
-// that before other plain tables, and those before others' profiles; then the newest.
+// Choose returns the table for a document from a sender on a day: of those that are valid and
+// whose where its root fits, a profile of the sender's administration before the sender's own
+// format, that before other plain tables, and those before others' profiles; then one that asks
+// for something before one that takes every document of the root; then the newest.
 // Agreed are the ids that were agreed on with the sender or its office: where any of
 // them fits, one of them is chosen, be it of an older version.
-func (l *Library) Choose(root xmltree.Name, sender string, on time.Time, agreed ...string) (*Table, bool) {
+func (l *Library) Choose(root *xmltree.Element, sender string, on time.Time, agreed ...string) (*Table, bool) {
 	var best *Table
 	was := false // best was agreed on
 	for _, t := range l.tables {
-		if t.Root() != root || !t.Valid(on) {
+		if t.Root() != root.Name || !t.Valid(on) || !t.Fits(root) {
 			continue
 		}
 		is := slices.Contains(agreed, t.ID())
@@ -75,6 +76,18 @@ func (l *Library) Choose(root xmltree.Name, sender string, on time.Time, agreed 
 		}
 	}
 	return best, best != nil
+}
+
+// Misfit returns the fault of a document whose root tables read on a day, and which none of them
+// takes for what it says at one place; false if there are no such tables, or one reads it.
+func (l *Library) Misfit(root *xmltree.Element, on time.Time) (gateway.Fault, bool) {
+	var all []*table.Head
+	for _, t := range l.tables {
+		if t.Root() == root.Name && t.Valid(on) {
+			all = append(all, t.Head)
+		}
+	}
+	return table.Misfit(root, all...)
 }
 
 // Nearest returns the table whose format a document that no table reads is most like:

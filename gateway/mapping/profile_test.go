@@ -132,7 +132,7 @@ func TestChoose(t *testing.T) {
 		{"urn:none", "KZ", "2026-07-01", ""},
 	} {
 		on, _ := time.Parse(time.DateOnly, tt.day)
-		got, ok := l.Choose(xmltree.Name{Space: tt.space, Local: "Manifest"}, tt.sender, on)
+		got, ok := l.Choose(&xmltree.Element{Name: xmltree.Name{Space: tt.space, Local: "Manifest"}}, tt.sender, on)
 		if ok != (tt.want != "") || ok && got.ID() != tt.want {
 			t.Errorf("%s from %q on %s: %v, want %s", tt.space, tt.sender, tt.day, got, tt.want)
 		}
@@ -141,7 +141,7 @@ func TestChoose(t *testing.T) {
 	for _, tt := range []struct{ agreed, want string }{
 		{"xx/test.v1", "xx/test.v1"}, {"xx/test.v1+mn", "xx/test.v2"}, {"xx/test.v2 xx/test.v1", "xx/test.v2"}, {"xx/none.v1", "xx/test.v2"},
 	} {
-		got, _ := l.Choose(xmltree.Name{Space: "urn:m", Local: "Manifest"}, "XX", on, strings.Fields(tt.agreed)...)
+		got, _ := l.Choose(&xmltree.Element{Name: xmltree.Name{Space: "urn:m", Local: "Manifest"}}, "XX", on, strings.Fields(tt.agreed)...)
 		if got.ID() != tt.want {
 			t.Errorf("with %s agreed on: %s, want %s", tt.agreed, got.ID(), tt.want)
 		}

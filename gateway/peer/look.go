@@ -24,9 +24,19 @@ type Introduction struct {
 	Took  time.Duration // there and back
 }
 
+// way is where a partner is reached, and who both ends are.
+type way struct {
+	partner  Partner
+	registry *mtls.Registry
+	own      tls.Certificate
+}
+
+// Partner returns who is at the other end.
+func (w *way) Partner() Partner { return w.partner }
+
 // Resolve returns the addresses that the partner's name stands for; of an address, itself.
-func (l *Link) Resolve(ctx context.Context) ([]string, error) {
-	host, _, err := net.SplitHostPort(l.partner.Address)
+func (w *way) Resolve(ctx context.Context) ([]string, error) {
+	host, _, err := net.SplitHostPort(w.partner.Address)
 	if err != nil {
 		return nil, err
 	}
@@ -36,8 +46,8 @@ func (l *Link) Resolve(ctx context.Context) ([]string, error) {
 }
 
 // Connect returns how long a connection to the partner takes to open.
-func (l *Link) Connect(ctx context.Context) (time.Duration, error) {
-	conn, took, err := l.dial(ctx)
+func (w *way) Connect(ctx context.Context) (time.Duration, error) {
+	conn, took, err := w.dial(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -46,15 +56,15 @@ func (l *Link) Connect(ctx context.Context) (time.Duration, error) {
 
 // Greet opens a connection with both certificates, and returns the partner's. Whether it
 // takes ours shows with the first call.
-func (l *Link) Greet(ctx context.Context) (mtls.Shown, error) {
-	conn, _, err := l.dial(ctx)
+func (w *way) Greet(ctx context.Context) (mtls.Shown, error) {
+	conn, _, err := w.dial(ctx)
 	if err != nil {
 		return mtls.Shown{}, err
 	}
 	defer conn.Close()
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	secured := tls.Client(conn, l.registry.ClientConfig(l.own, l.partner.URI))
+	secured := tls.Client(conn, w.registry.ClientConfig(w.own, w.partner.URI))
 	if err := secured.HandshakeContext(ctx); err != nil {
 		return mtls.Shown{}, err
 	}
@@ -62,15 +72,15 @@ func (l *Link) Greet(ctx context.Context) (mtls.Shown, error) {
 }
 
 // Own is our own certificate, as the partner sees it.
-func (l *Link) Own() mtls.Shown {
-	return mtls.ShownOf(l.registry.Own(&l.own).Leaf)
+func (w *way) Own() mtls.Shown {
+	return mtls.ShownOf(w.registry.Own(&w.own).Leaf)
 }
 
-func (l *Link) dial(ctx context.Context) (net.Conn, time.Duration, error) {
+func (w *way) dial(ctx context.Context) (net.Conn, time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	begun := time.Now()
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", l.partner.Address)
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", w.partner.Address)
 	return conn, time.Since(begun), err
 }
 

@@ -33,7 +33,7 @@ const MaxReceipt = 4 << 20
 // administrations it speaks for are addressed apart from it.
 type Partner struct {
 	URI             string // the only name of its certificate
-	Address         string // host:port of its gRPC listener
+	Address         string // host:port of its listener, for gRPC or HTTPS as its link is
 	Administrations []gateway.Administration
 }
 
@@ -121,18 +121,26 @@ func busy(err error) *BusyError {
 // a balance.
 type Receipt struct{ Header, Statement, Signature []byte }
 
-// Link is the connection to one partner. It is made at first use and made anew when lost.
+// Answer is what a partner answers to a delivery, by the profile of its link one of three: a signed receipt;
+// that it has the bytes, without a signature; or, over a link that hands over and hears later, nothing yet.
+type Answer struct {
+	Receipt       // as received, not verified; zero without one
+	Unsigned bool // it acknowledges the bytes and signs nothing, as its record allows
+	// Later is how long the receipt, which comes by itself, is waited for before the same is handed over
+	// again; zero: it has answered.
+	Later time.Duration
+}
+
+// Link is the connection to one partner's gateway, by gRPC. It is made at first use and made anew when lost.
 type Link struct {
-	partner  Partner
-	conn     *grpc.ClientConn
-	registry *mtls.Registry
-	own      tls.Certificate
+	way
+	conn *grpc.ClientConn
 }
 
 // NewLink prepares a link that shows our own certificate and speaks to the partner alone,
 // as the registry knows it. The registry watches its connections.
 func NewLink(p Partner, registry *mtls.Registry, own tls.Certificate) (*Link, error) {
-	l := &Link{partner: p, registry: registry, own: own}
+	l := &Link{way: way{p, registry, own}}
 	var err error
 	l.conn, err = l.open()
 	return l, err
@@ -147,9 +155,6 @@ func (l *Link) open() (*grpc.ClientConn, error) {
 	}
 	return conn, nil
 }
-
-// Partner returns who is at the other end.
-func (l *Link) Partner() Partner { return l.partner }
 
 // State is how the connection stands: connected, connecting, failing, or idle while there is none
 // because nothing was to be sent for a while.
@@ -237,17 +242,37 @@ func (l *Link) Attachment(ctx context.Context, id gateway.MessageID, digest gate
 // Deliver hands over one message and returns the partner's receipt. An error that is no
 // NotSentError leaves open whether the partner has the message: repeat it with the same id
 // and bytes, after a BusyError not before its time.
-func (l *Link) Deliver(ctx context.Context, m seal.Sealed) (Receipt, error) {
+func (l *Link) Deliver(ctx context.Context, m seal.Sealed) (Answer, error) {
 	if m.IsZero() {
-		return Receipt{}, &NotSentError{errors.New("message is not sealed")}
+		return Answer{}, errNotSealed
 	}
-	return l.deliver(ctx, &exchangev1.DeliverRequest{Header: m.HeaderBytes(), Signature: m.Signature(), Payload: m.Payload()})
+	receipt, err := l.deliver(ctx, &exchangev1.DeliverRequest{Header: m.HeaderBytes(), Signature: m.Signature(), Payload: m.Payload()})
+	return Answer{Receipt: receipt}, err
+}
+
+var (
+	errNotSealed = &NotSentError{errors.New("message is not sealed")}
+	errNotAsked  = &NotSentError{errors.New("question is not signed")}
+)
+
+// Status asks a signed question about messages and returns what the partner states of them.
+func (l *Link) Status(ctx context.Context, query seal.Signed) (Receipt, error) {
+	if query.IsZero() {
+		return Receipt{}, errNotAsked
+	}
+	answer, err := exchangev1.NewPeerServiceClient(l.conn).Status(ctx, &exchangev1.PeerStatusRequest{
+		Query: &exchangev1.SignedStatement{Header: query.HeaderBytes(), Statement: query.Statement(), Signature: query.Signature()},
+	})
+	if err != nil {
+		return Receipt{}, &answeredError{"status", err}
+	}
+	return stated(answer.GetStatus()), nil
 }
 
 // Balance asks a signed question about the exchange and returns the partner's page.
 func (l *Link) Balance(ctx context.Context, query seal.Signed) (Receipt, error) {
 	if query.IsZero() {
-		return Receipt{}, &NotSentError{errors.New("question is not signed")}
+		return Receipt{}, errNotAsked
 	}
 	answer, err := exchangev1.NewPeerServiceClient(l.conn).Balance(ctx, &exchangev1.PeerBalanceRequest{
 		Query: &exchangev1.SignedStatement{Header: query.HeaderBytes(), Statement: query.Statement(), Signature: query.Signature()},
@@ -255,8 +280,7 @@ func (l *Link) Balance(ctx context.Context, query seal.Signed) (Receipt, error) 
 	if err != nil {
 		return Receipt{}, &answeredError{"balance", err}
 	}
-	b := answer.GetBalance()
-	return Receipt{b.GetHeader(), b.GetStatement(), b.GetSignature()}, nil
+	return stated(answer.GetBalance()), nil
 }
 
 func (l *Link) deliver(ctx context.Context, m *exchangev1.DeliverRequest) (Receipt, error) {
@@ -271,6 +295,5 @@ func (l *Link) deliver(ctx context.Context, m *exchangev1.DeliverRequest) (Recei
 	case err != nil:
 		return Receipt{}, &answeredError{"deliver", err}
 	}
-	r := answer.GetReceipt()
-	return Receipt{r.GetHeader(), r.GetStatement(), r.GetSignature()}, nil
+	return stated(answer.GetReceipt()), nil
 }

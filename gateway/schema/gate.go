@@ -216,7 +216,7 @@ func (g *gate) markup() bool {
 	case len(g.open) > 0 && g.accept("<![CDATA["):
 		return g.node() && g.until("]]>", gateway.WordCDATAOpen)
 	case g.accept("<?"):
-		return g.refuse(gateway.XMLPI, string(g.name()), "")
+		return g.instruction()
 	case g.at("<!DOCTYPE"), g.at("<!ENTITY"):
 		return g.refuse(gateway.XMLDoctype, "", "")
 	case g.accept("</"):
@@ -226,6 +226,26 @@ func (g *gate) markup() bool {
 	}
 	g.pos++
 	return g.startTag()
+}
+
+// instruction skips a processing instruction before the root, such as a style sheet's, and refuses
+// one anywhere else, and an XML declaration that is not the first thing in the document.
+func (g *gate) instruction() bool {
+	name := g.name()
+	prefix, _, ok := split(name)
+	end := bytes.Index(g.in[g.pos:], []byte("?>"))
+	if len(g.count.lines) > 0 || !ok || prefix != nil || strings.EqualFold(string(name), "xml") || end < 0 || end > 0 && !isBlank(g.in[g.pos]) {
+		return g.refuse(gateway.XMLPI, string(name), "")
+	}
+	start := g.pos
+	for end += start; g.pos < end; {
+		if c := g.in[g.pos]; c == '&' {
+			g.pos++
+		} else if !g.char(c) {
+			return false
+		}
+	}
+	return g.textLen(start) && g.accept("?>") && g.node()
 }
 
 func (g *gate) startTag() bool {

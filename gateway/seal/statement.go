@@ -185,6 +185,99 @@ func (b Balance) flaw() gateway.Phrase {
 	return gateway.Phrase{}
 }
 
+// The header's kinds of a Status, and of the question that it answers.
+const (
+	KindStatusQuery = "StatusQuery"
+	KindStatus      = "Status"
+)
+
+// MaxStatus is how many messages one question about their status names at most.
+const MaxStatus = 20
+
+// StatusQuery asks a partner what became of messages that were handed to it, or perhaps not.
+type StatusQuery struct {
+	MessageIDs []gateway.MessageID `json:"messageIds"`
+}
+
+// MessageStatus is what a gateway says of a message that it may have received.
+type MessageStatus string
+
+// What may be said. Accepted and refused come with the receipt that was given; received and parked with one that says
+// that the bytes are stored.
+const (
+	StatusNeverReceived MessageStatus = "never received"
+	StatusReceived      MessageStatus = "received" // not judged yet
+	StatusParked        MessageStatus = "parked"   // it waits for a table, an original or an operator
+	StatusAccepted      MessageStatus = "accepted"
+	StatusRefused       MessageStatus = "refused"
+)
+
+// StatusAnswer answers a StatusQuery: one entry for each message that it names, in that order.
+type StatusAnswer struct {
+	// Since is from when on the gateway knows all that it has received, if it does not from the beginning: it was
+	// restored from a backup then. What is said to be never received was not received since.
+	Since   time.Time     `json:"since,omitzero"`
+	At      time.Time     `json:"at"`
+	Entries []StatusEntry `json:"entries"`
+}
+
+// StatusEntry is one message of the asker's.
+type StatusEntry struct {
+	MessageID gateway.MessageID `json:"messageId"`
+	Status    MessageStatus     `json:"status"`
+	Payload   gateway.Digest    `json:"payload,omitzero"`  // of the bytes received
+	Receipt   *GivenReceipt     `json:"receipt,omitempty"` // left out where there is no room for it: the same delivery brings it
+}
+
+// GivenReceipt is a receipt as it was given.
+type GivenReceipt struct {
+	Header    []byte `json:"header"`
+	Statement []byte `json:"statement"`
+	Signature []byte `json:"signature"`
+}
+
+func (StatusQuery) kind() string              { return KindStatusQuery }
+func (StatusQuery) about() gateway.MessageID  { return "" }
+func (StatusAnswer) kind() string             { return KindStatus }
+func (StatusAnswer) about() gateway.MessageID { return "" }
+
+func (q StatusQuery) flaw() gateway.Phrase {
+	switch {
+	case len(q.MessageIDs) == 0, slices.Contains(q.MessageIDs, ""):
+		return gateway.Say(gateway.WordFieldMissing, "messageIds")
+	case len(q.MessageIDs) > MaxStatus:
+		return gateway.Say(gateway.WordAtMost, strconv.Itoa(MaxStatus))
+	case slices.ContainsFunc(q.MessageIDs, holdsNUL[gateway.MessageID]):
+		return gateway.Say(gateway.WordTextsNUL)
+	}
+	return gateway.Phrase{}
+}
+
+func (s StatusAnswer) flaw() gateway.Phrase {
+	switch {
+	case s.At.IsZero():
+		return gateway.Say(gateway.WordFieldMissing, "at")
+	case len(s.Entries) == 0:
+		return gateway.Say(gateway.WordFieldMissing, "entries")
+	case len(s.Entries) > MaxStatus:
+		return gateway.Say(gateway.WordAtMost, strconv.Itoa(MaxStatus))
+	}
+	for _, e := range s.Entries {
+		received := e.Status == StatusReceived || e.Status == StatusParked || e.Status == StatusAccepted || e.Status == StatusRefused
+		switch {
+		case e.MessageID == "":
+			return gateway.Say(gateway.WordFieldMissing, "messageId")
+		case holdsNUL(e.MessageID):
+			return gateway.Say(gateway.WordTextsNUL)
+		case !received && e.Status != StatusNeverReceived:
+			return gateway.Say(gateway.WordFieldMissing, "status")
+		case received == e.Payload.IsZero(), !received && e.Receipt != nil:
+			return gateway.Say(gateway.WordFieldMissing, "payload")
+		}
+	}
+	return gateway.Phrase{}
+}
+
 // holdsNUL reports whether a text holds what not every database keeps.
 func holdsNUL[T ~string](text T) bool { return strings.ContainsRune(string(text), 0) }
 
@@ -301,12 +394,36 @@ func (t *Trust) OpenBalanceQuery(header, statement, signature []byte, at time.Ti
 	return open[BalanceQuery](t, header, statement, signature, at)
 }
 
+// OpenStatusQuery verifies a question received at an instant. Whose it may be is for the caller to look at.
+func (t *Trust) OpenStatusQuery(header, statement, signature []byte, at time.Time) (Header, StatusQuery, error) {
+	return open[StatusQuery](t, header, statement, signature, at)
+}
+
+// OpenStatus verifies what a partner says of messages, received at an instant. It MUST come from the one who was
+// asked, answer the question whose header is of, and name the messages that the question does.
+func (t *Trust) OpenStatus(header, statement, signature []byte, of Header, about StatusQuery, at time.Time) (StatusAnswer, error) {
+	s, err := openAnswer[StatusAnswer](t, header, statement, signature, of, at)
+	if err != nil {
+		return StatusAnswer{}, err
+	}
+	if !slices.EqualFunc(s.Entries, about.MessageIDs, func(e StatusEntry, id gateway.MessageID) bool { return gateway.SameID(string(e.MessageID), string(id)) }) {
+		return StatusAnswer{}, refuse(gateway.SealReceipt, string(s.Entries[0].MessageID), gateway.Term(string(about.MessageIDs[0])))
+	}
+	return s, nil
+}
+
 // OpenBalance verifies a page received at an instant. It MUST come from the one who was
 // asked, and answer the question whose header is of.
 func (t *Trust) OpenBalance(header, statement, signature []byte, of Header, at time.Time) (Balance, error) {
-	h, b, err := open[Balance](t, header, statement, signature, at)
+	return openAnswer[Balance](t, header, statement, signature, of, at)
+}
+
+// openAnswer verifies a statement that answers the question whose header is of.
+func openAnswer[S Statement](t *Trust, header, statement, signature []byte, of Header, at time.Time) (S, error) {
+	var none S
+	h, b, err := open[S](t, header, statement, signature, at)
 	if err != nil {
-		return Balance{}, err
+		return none, err
 	}
 	for _, c := range []struct{ got, want string }{
 		{string(h.Sender), string(of.Recipient)},
@@ -314,7 +431,7 @@ func (t *Trust) OpenBalance(header, statement, signature []byte, of Header, at t
 		{gateway.FoldID(string(h.RelatesTo)), gateway.FoldID(string(of.MessageID))},
 	} {
 		if c.got != c.want {
-			return Balance{}, refuse(gateway.SealReceipt, c.got, gateway.Term(c.want))
+			return none, refuse(gateway.SealReceipt, c.got, gateway.Term(c.want))
 		}
 	}
 	return b, nil

@@ -68,7 +68,7 @@ func TestEveryCallEveryRole(t *testing.T) {
 			"PartnerService/List", "Queues", "HandOver", "NumberService/List", "Uses",
 			"Waits", "Try", "DeadLetters", "Redrive", "Repair", "Settle", "ConfirmSettlement",
 		},
-		Partner: {"Deliver", "PeerService/Balance", "PeerService/Attachment", "Introduce"},
+		Partner: {"Deliver", "PeerService/Balance", "PeerService/Status", "PeerService/Receipt", "PeerService/Attachment", "Introduce"},
 	}
 	for role := range Roles {
 		if _, ok := may[role]; !ok {

@@ -95,6 +95,16 @@ func (s peers) Balance(ctx context.Context, r *exchangev1.PeerBalanceRequest) (*
 	}}, nil
 }
 
+// Status states what became of messages of the caller's administration.
+func (s peers) Status(ctx context.Context, r *exchangev1.PeerStatusRequest) (*exchangev1.PeerStatusResponse, error) {
+	c := callerOf(ctx)
+	stated, err := s.flow.StateStatus(ctx, c.URI, c.Administrations, r.GetQuery().GetHeader(), r.GetQuery().GetStatement(), r.GetQuery().GetSignature())
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	return &exchangev1.PeerStatusResponse{Status: presentStatement(stated)}, nil
+}
+
 // waitsForBalance says of a message that it waits until what both hold was compared, if it does.
 func (s *Server) waitsForBalance(ctx context.Context, m store.Message, shown *exchangev1.MessageStatus) {
 	if m.State.Final() {

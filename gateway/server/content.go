@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	exchangev1 "customs.example/gateway/api/exchange/v1"
+	"customs.example/gateway/peer"
 )
 
 // content is the document of a message that a partner has fetched, with the named headers of a delivery. What
@@ -38,9 +39,9 @@ func (s *Server) content(w http.ResponseWriter, r *http.Request, conn *grpc.Clie
 	c.size = first.GetSealed().GetSize()
 	for name, value := range map[string]string{
 		"Content-Type": "application/xml", "ETag": `"` + first.GetPayloadDigest() + `"`, "Cache-Control": "no-store",
-		HeaderMessageID: first.GetMessageId(), HeaderKind: first.GetKind(),
-		HeaderHeader:    base64.StdEncoding.EncodeToString(first.GetSealed().GetHeader()),
-		HeaderSignature: base64.StdEncoding.EncodeToString(first.GetSealed().GetSignature()),
+		peer.HeaderMessageID: first.GetMessageId(), peer.HeaderKind: first.GetKind(),
+		peer.HeaderHeader:    base64.StdEncoding.EncodeToString(first.GetSealed().GetHeader()),
+		peer.HeaderSignature: base64.StdEncoding.EncodeToString(first.GetSealed().GetSignature()),
 	} {
 		w.Header().Set(name, value)
 	}

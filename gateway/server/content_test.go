@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -115,7 +116,7 @@ func TestParallelAFetchedDocumentGoesOnAtAnyByte(t *testing.T) {
 	}
 	whole, raw := h.asks("partner", "GET", path, "", "Accept-Encoding", "gzip")
 	etag := `"` + m.PayloadDigest.String() + `"`
-	if whole.StatusCode != 200 || !bytes.Equal(raw, m.Payload) || whole.Header.Get("ETag") != etag || whole.Header.Get(HeaderMessageID) != string(m.ID) || whole.Header.Get(HeaderKind) != m.Kind ||
+	if whole.StatusCode != 200 || !bytes.Equal(raw, m.Payload) || whole.Header.Get("ETag") != etag || whole.Header.Get(peer.HeaderMessageID) != string(m.ID) || whole.Header.Get(peer.HeaderKind) != m.Kind ||
 		whole.Header.Get("Content-Length") != strconv.Itoa(size) || whole.Header.Get("Content-Encoding") != "" {
 		t.Errorf("%s, %d bytes, %v", whole.Status, len(raw), whole.Header)
 	}
@@ -194,22 +195,72 @@ func TestParallelAFetchedDocumentGoesOnAtAnyByte(t *testing.T) {
 	}
 }
 
+// partner is whom a partner's gateway knows, and what it shows.
+func (h *house) partner() (*mtls.Registry, tls.Certificate) {
+	h.t.Helper()
+	pair, err := mtls.LoadCertificate(h.cert("ru/gateway"))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	roots, err := mtls.LoadRoots(h.dir + "/cn/ca.pem")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	registry, err := mtls.NewRegistry(time.Now, []mtls.Party{{URI: "customs://CN/gateway/1", Roots: roots}})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return registry, pair
+}
+
+// TestParallelEitherLinkAsksTheSame: a partner's gateway asks by gRPC and by plain HTTPS, and gets the same statements.
+func TestParallelEitherLinkAsksTheSame(t *testing.T) {
+	h := newHouse(t)
+	registry, pair := h.partner()
+	at := peer.Partner{URI: "customs://CN/gateway/1", Address: h.address}
+	call, err := peer.NewLink(at, registry, pair)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer call.Close()
+	at.Address = strings.TrimPrefix(h.rest, "https://")
+	post := peer.NewHTTPS(at, registry, pair, false, time.Now)
+	defer post.Close()
+	came := h.inbound(gateway.Accepted)
+	for name, link := range map[string]flow.Asked{"grpc": call, "https": post} {
+		header := seal.Header{MessageID: gateway.MessageID(h.fresh()), Sender: "RU", Recipient: "CN", Created: time.Now().UTC()}
+		query := seal.StatusQuery{MessageIDs: []gateway.MessageID{gateway.MessageID(came), "never"}}
+		asked, err := h.ru.Sign(header, query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := link.Status(t.Context(), asked)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		status, err := h.flow.Trust.OpenStatus(got.Header, got.Statement, got.Signature, asked.Header(), query, time.Now())
+		if err != nil || status.Entries[0].Status != seal.StatusAccepted || status.Entries[1].Status != seal.StatusNeverReceived {
+			t.Errorf("%s: %+v, %v", name, status, err)
+		}
+		header.MessageID = gateway.MessageID(h.fresh())
+		if asked, err = h.ru.Sign(header, seal.BalanceQuery{Since: time.Now().Add(-time.Hour).UTC()}); err != nil {
+			t.Fatal(err)
+		}
+		if got, err = link.Balance(t.Context(), asked); err != nil {
+			t.Fatal(name, err)
+		}
+		page, err := h.flow.Trust.OpenBalance(got.Header, got.Statement, got.Signature, asked.Header(), time.Now())
+		if err != nil || len(page.Entries) != 1 {
+			t.Errorf("%s: %+v, %v", name, page, err)
+		}
+	}
+}
+
 // TestParallelAPartnersGatewayFetchesOverTheWire: by the link that a gateway has, also what has no room in an
 // answer, and as it comes.
 func TestParallelAPartnersGatewayFetchesOverTheWire(t *testing.T) {
 	h := newHouseWith(t, map[gateway.Administration]flow.Fetches{"RU": {}})
-	pair, err := mtls.LoadCertificate(h.cert("ru/gateway"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots, err := mtls.LoadRoots(h.dir + "/cn/ca.pem")
-	if err != nil {
-		t.Fatal(err)
-	}
-	registry, err := mtls.NewRegistry(time.Now, []mtls.Party{{URI: "customs://CN/gateway/1", Roots: roots}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	registry, pair := h.partner()
 	link, err := peer.NewLink(peer.Partner{URI: "customs://CN/gateway/1", Address: h.address}, registry, pair)
 	if err != nil {
 		t.Fatal(err)

@@ -68,6 +68,8 @@ var statusCodes = map[gateway.Code]codes.Code{
 	gateway.SearchTooOften:     codes.ResourceExhausted,
 	gateway.BodySlow:           codes.DeadlineExceeded,
 	gateway.JudgementPending:   codes.Unavailable,
+	gateway.DuplicatePending:   codes.Unavailable,
+	gateway.BalancePending:     codes.Unavailable,
 	gateway.JudgementParked:    codes.FailedPrecondition,
 }
 
@@ -82,9 +84,21 @@ const (
 )
 
 var retries = map[gateway.Code]time.Duration{
-	gateway.StorageShort: StorageRetry, gateway.NotAvailable: StoreRetry, gateway.JudgementPending: StoreRetry,
+	gateway.DuplicatePending: StoreRetry, // unless it says when
+	gateway.BalancePending:   StoreRetry,
+	gateway.StorageShort:     StorageRetry, gateway.NotAvailable: StoreRetry, gateway.JudgementPending: StoreRetry,
 	gateway.SearchTooOften: SearchRetry, gateway.FetchedTooMany: flow.DefaultLease,
 	gateway.AttachmentComing: StoreRetry, gateway.AttachmentsUnnamed: AttachmentRetry,
+}
+
+// retry is when it makes sense to ask again after a refusal; zero: it makes none.
+func (s *Server) retry(f gateway.Fault) time.Duration {
+	if f.Code == gateway.DuplicatePending {
+		if at, err := time.Parse(time.RFC3339, f.Expected.String()); err == nil {
+			return max(at.Sub(s.flow.Now()), time.Second)
+		}
+	}
+	return retries[f.Code]
 }
 
 // refused is a status that a call ends with, and the codes of its faults for who tells of it.
@@ -134,7 +148,7 @@ func (s *Server) refusalIn(ctx context.Context, lang string, err error, details 
 	default:
 		ours(event.InternalError, gateway.Internal)
 	}
-	if wait, ok := retries[faults[0].Code]; ok {
+	if wait := s.retry(faults[0]); wait > 0 {
 		details = append(details, protoadapt.MessageV1Of(&errdetails.RetryInfo{RetryDelay: durationpb.New(wait)}))
 	}
 	st := status.New(statusCode(faults[0].Code), string(faults[0].Code)+": "+faults[0].Text(lang))

@@ -23,6 +23,7 @@ func TestTheStatusSaysWhatTheCallerCanDo(t *testing.T) {
 	s := &Server{repeated: repeated{now: time.Now}}
 	for code, want := range map[gateway.Code]codes.Code{
 		gateway.JudgementPending: codes.Unavailable,
+		gateway.DuplicatePending: codes.Unavailable,
 		gateway.JudgementParked:  codes.FailedPrecondition,
 		gateway.NotAvailable:     codes.Unavailable,
 		gateway.SealKeyUnknown:   codes.Unavailable,

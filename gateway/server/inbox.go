@@ -12,6 +12,7 @@ import (
 	exchangev1 "customs.example/gateway/api/exchange/v1"
 	"customs.example/gateway/event"
 	"customs.example/gateway/flow"
+	"customs.example/gateway/peer"
 	"customs.example/gateway/store"
 )
 
@@ -217,7 +218,7 @@ var plain = map[gateway.Code]bool{
 	gateway.XSDRoot: true, gateway.XSDUnexpectedElement: true, gateway.XSDMissingElement: true, gateway.XSDAttributeMissing: true,
 	gateway.XSDType: true, gateway.XSDLength: true, gateway.XSDPattern: true, gateway.XSDEnumeration: true, gateway.XSDRange: true,
 	gateway.XSDTooMany: true, gateway.XSDTooOften: true, gateway.XSDEmpty: true,
-	gateway.FormatUnknown: true, gateway.FormatNamespace: true, gateway.FormatContainer: true, gateway.FormatContainerEmpty: true,
+	gateway.FormatUnknown: true, gateway.FormatVariant: true, gateway.FormatVariantMissing: true, gateway.FormatNamespace: true, gateway.FormatContainer: true, gateway.FormatContainerEmpty: true,
 	gateway.MapWhen: true, gateway.SchemaMissing: true, gateway.TableMissing: true,
 	gateway.RecipientWrong: true, gateway.KindUnexpected: true,
 	gateway.MapRequired: true, gateway.MapOverflow: true, gateway.MapConst: true, gateway.MapRepeated: true, gateway.MapRoot: true,
@@ -265,9 +266,29 @@ type peers struct {
 
 func (s peers) Deliver(ctx context.Context, r *exchangev1.DeliverRequest) (*exchangev1.DeliverResponse, error) {
 	c := callerOf(ctx)
-	receipt, err := s.flow.Receive(ctx, c.URI, c.Administrations, r.Header, r.Signature, r.Payload)
+	answer, err := s.flow.ReceiveAndTell(ctx, c.URI, c.Administrations, r.Header, r.Signature, r.Payload)
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
-	return &exchangev1.DeliverResponse{Receipt: presentStatement(receipt)}, nil
+	return &exchangev1.DeliverResponse{Receipt: presentStatement(answer.Receipt), Duplicate: presentDuplicate(ctx, answer.Duplicate)}, nil
+}
+
+// Receipt takes a receipt that the caller did not answer with.
+func (s peers) Receipt(ctx context.Context, r *exchangev1.PeerReceiptRequest) (*exchangev1.PeerReceiptResponse, error) {
+	c := callerOf(ctx)
+	state, err := s.flow.TakeReceipt(ctx, c.URI, c.Administrations, peer.Receipt{Header: r.GetReceipt().GetHeader(), Statement: r.GetReceipt().GetStatement(), Signature: r.GetReceipt().GetSignature()})
+	if err != nil {
+		return nil, s.refusal(ctx, err)
+	}
+	return &exchangev1.PeerReceiptResponse{State: string(state)}, nil
+}
+
+// presentDuplicate shows that the same came before; nil if it did not.
+func presentDuplicate(ctx context.Context, f *gateway.Fault) *exchangev1.Fault {
+	if f == nil {
+		return nil
+	}
+	shown := presentFaults(gateway.Faults{*f}, language(ctx))[0]
+	shown.Remedy = "" // nothing is to be mended
+	return shown
 }

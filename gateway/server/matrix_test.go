@@ -194,7 +194,7 @@ func newHouseWith(t testing.TB, fetches map[gateway.Administration]flow.Fetches)
 	doors := New(Options{Flow: h.flow, Registry: registry, Certificate: own, Callers: callers, Log: log, Loaded: loaded, Introduction: Introduction{
 		URI: uris["unbound"], Ends: registry.Expiries,
 		Card:  func() ([]byte, gateway.Digest, error) { return []byte("card"), gateway.DigestOf([]byte("card")), nil },
-		Links: map[gateway.Administration]*peer.Link{"RU": link}, Known: c.Routes, Samples: func(string) []flow.File { return nil },
+		Links: map[gateway.Administration]Link{"RU": link}, Known: c.Routes, Samples: func(string) []flow.File { return nil },
 	}})
 	var listeners [2]net.Listener
 	for i := range listeners {
@@ -498,12 +498,16 @@ var partners = map[object]string{own: "RU", foreign: "KZ", unknown: "XX"}
 // deaf is a link to a partner that does not answer.
 type deaf struct{}
 
-func (deaf) Deliver(context.Context, seal.Sealed) (peer.Receipt, error) {
-	return peer.Receipt{}, &peer.NotSentError{Cause: errors.New("nobody there")}
+func (deaf) Deliver(context.Context, seal.Sealed) (peer.Answer, error) {
+	return peer.Answer{}, &peer.NotSentError{Cause: errors.New("nobody there")}
 }
 
 func (deaf) Attachment(context.Context, gateway.MessageID, gateway.Digest, int64) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) { yield(nil, errors.New("nobody there")) }
+}
+
+func (deaf) Status(context.Context, seal.Signed) (peer.Receipt, error) {
+	return peer.Receipt{}, errors.New("nobody there")
 }
 
 func (deaf) Balance(context.Context, seal.Signed) (peer.Receipt, error) {
@@ -711,6 +715,32 @@ var lines = map[string]line{
 		}
 		return &exchangev1.PeerBalanceRequest{Query: &exchangev1.SignedStatement{Header: signed.HeaderBytes(), Statement: signed.Statement(), Signature: signed.Signature()}}
 	}, apart: "the question is the caller's own: what is wrong with it is told"},
+	"PeerService/Status": {ask: func(h *house, of object) proto.Message {
+		to := map[object]gateway.Administration{own: "CN", foreign: "KZ"}[of]
+		if of == unknown {
+			return &exchangev1.PeerStatusRequest{}
+		}
+		signed, err := h.ru.Sign(seal.Header{MessageID: gateway.MessageID(h.fresh()), Sender: "RU", Recipient: to, Created: time.Now().UTC()},
+			seal.StatusQuery{MessageIDs: []gateway.MessageID{gateway.MessageID(h.fresh())}})
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		return &exchangev1.PeerStatusRequest{Query: &exchangev1.SignedStatement{Header: signed.HeaderBytes(), Statement: signed.Statement(), Signature: signed.Signature()}}
+	}, apart: "the question is the caller's own: what is wrong with it is told"},
+	"PeerService/Receipt": {ask: func(h *house, of object) proto.Message {
+		m := store.Message{ID: gateway.MessageID(h.fresh()), Recipient: map[object]gateway.Administration{own: "RU", foreign: "KZ"}[of], Route: "r", Kind: "k",
+			State: gateway.Sending, NextAttempt: time.Now().Add(time.Hour), ValidUntil: time.Now().Add(time.Hour), Canonical: []byte("{}"), Answers: []store.Answer{}}
+		about := h.signed(seal.Header{MessageID: m.ID, Kind: "k", Sender: "CN", Recipient: m.Recipient, KeyID: "ru-1", Conversation: "c", Created: time.Now().UTC()}, []byte(m.ID))
+		if m.Chain, m.Header = m.ID, about.Header; of != unknown {
+			h.do(func(tx *store.Tx) error { return tx.PutMessage(m) })
+		}
+		signed, err := h.ru.Sign(seal.Header{MessageID: gateway.MessageID(h.fresh()), Sender: "RU", Recipient: "CN", Conversation: "c", RelatesTo: m.ID, Created: time.Now().UTC()},
+			seal.Receipt{MessageID: m.ID, Verdict: gateway.RCV, Received: gateway.DigestOf(about.Payload), At: time.Now().UTC()})
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		return &exchangev1.PeerReceiptRequest{Receipt: &exchangev1.SignedStatement{Header: signed.HeaderBytes(), Statement: signed.Statement(), Signature: signed.Signature()}}
+	}},
 	"BalanceService/List": {ask: func(h *house, of object) proto.Message {
 		return &exchangev1.ListBalancesRequest{}
 	}},
@@ -1022,11 +1052,11 @@ func (h *house) post(as string, req *exchangev1.DeliverRequest) outcome {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	r.Header.Set(HeaderHeader, base64.StdEncoding.EncodeToString(req.Header))
-	r.Header.Set(HeaderSignature, base64.StdEncoding.EncodeToString(req.Signature))
+	r.Header.Set(peer.HeaderHeader, base64.StdEncoding.EncodeToString(req.Header))
+	r.Header.Set(peer.HeaderSignature, base64.StdEncoding.EncodeToString(req.Signature))
 	if parsed, err := seal.ParseHeader(req.Header); err == nil {
-		r.Header.Set(HeaderMessageID, string(parsed.MessageID))
-		r.Header.Set(HeaderKind, parsed.Kind)
+		r.Header.Set(peer.HeaderMessageID, string(parsed.MessageID))
+		r.Header.Set(peer.HeaderKind, parsed.Kind)
 	}
 	answer, err := h.web[as].Do(r)
 	if err != nil {

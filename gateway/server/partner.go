@@ -35,11 +35,28 @@ type Introduction struct {
 	// Ends returns when what this gateway and its partners depend on ends.
 	Ends func() []mtls.Expiry
 	// Links are the ways to partners, by the administrations for which they speak.
-	Links map[gateway.Administration]*peer.Link
+	Links map[gateway.Administration]Link
 	// Known are all routes, those of partners too.
 	Known *release.Routes
 	// Samples returns documents that make one message of a route; none: it has no sample.
 	Samples func(route string) []flow.File
+}
+
+// Link is the way to a partner, for who looks after it.
+type Link interface {
+	Partner() peer.Partner
+	// State is how the connection stands: connected, connecting, failing or idle.
+	State() string
+	Resolve(context.Context) ([]string, error)
+	Connect(context.Context) (time.Duration, error)
+	Greet(context.Context) (mtls.Shown, error)
+	// Own is our own certificate, as the partner sees it.
+	Own() mtls.Shown
+}
+
+// introducing is a way over which a partner's gateway says who it is.
+type introducing interface {
+	Introduce(context.Context, func() time.Time) (peer.Introduction, error)
 }
 
 // maxEcho is how many bytes come back to who asks for an introduction.
@@ -171,7 +188,7 @@ func (s introductions) Check(r *exchangev1.CheckPartnerRequest, stream exchangev
 type partnerCheck struct {
 	*Server
 	with   gateway.Administration
-	link   *peer.Link
+	link   Link
 	stream exchangev1.PartnerService_CheckServer
 	desk   string // whom to call at the partner's
 	broken error  // of the stream
@@ -254,7 +271,12 @@ func (c *partnerCheck) way(ctx context.Context) {
 	}
 	own := c.link.Own()
 	c.days("certificate", own.URI, own.Ends)
-	told, err := c.link.Introduce(ctx, c.flow.Now)
+	asked, ok := c.link.(introducing)
+	if !ok { // by plain HTTPS nobody is asked who they are
+		c.well("call", at.URI, "https")
+		return
+	}
+	told, err := asked.Introduce(ctx, c.flow.Now)
 	if err != nil {
 		c.report("call", at.URI, gateway.Fault{Code: gateway.PartnerCall, Value: at.URI})
 		return

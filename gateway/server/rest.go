@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
@@ -19,17 +20,8 @@ import (
 	"customs.example/gateway"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
 	"customs.example/gateway/mtls"
+	"customs.example/gateway/peer"
 	"customs.example/gateway/seal"
-)
-
-// Named headers of a delivery by plain HTTPS POST. Header and signature are the exact
-// bytes in standard base64; id and kind repeat what the header says, for people and
-// proxies, and MUST agree with it.
-const (
-	HeaderMessageID = "Customs-Message-Id"
-	HeaderKind      = "Customs-Kind"
-	HeaderHeader    = "Customs-Header"
-	HeaderSignature = "Customs-Signature"
 )
 
 // rest is the REST door: JSON through a client connection on the in-memory listener,
@@ -72,7 +64,7 @@ func (s *Server) rest() (http.Handler, func(), error) {
 	for _, register := range []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error{
 		exchangev1.RegisterSubmissionServiceHandler, exchangev1.RegisterInboxServiceHandler, exchangev1.RegisterSubscriptionServiceHandler, exchangev1.RegisterMovementServiceHandler, exchangev1.RegisterReportServiceHandler, exchangev1.RegisterNumberServiceHandler, exchangev1.RegisterAttachmentServiceHandler, exchangev1.RegisterOutboxServiceHandler,
 		exchangev1.RegisterBalanceServiceHandler, exchangev1.RegisterPartnerServiceHandler, exchangev1.RegisterMessageServiceHandler,
-		exchangev1.RegisterMappingServiceHandler, exchangev1.RegisterAuditServiceHandler,
+		exchangev1.RegisterMappingServiceHandler, exchangev1.RegisterAuditServiceHandler, exchangev1.RegisterPeerServiceHandler,
 	} {
 		if err := register(context.Background(), mux, conn); err != nil {
 			return nil, nil, fmt.Errorf("rest: %w", err)
@@ -232,27 +224,34 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, conn *grpc.ClientC
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set(HeaderHeader, base64.StdEncoding.EncodeToString(answer.Receipt.Header))
-	w.Header().Set(HeaderSignature, base64.StdEncoding.EncodeToString(answer.Receipt.Signature))
+	w.Header().Set(peer.HeaderHeader, base64.StdEncoding.EncodeToString(answer.Receipt.Header))
+	w.Header().Set(peer.HeaderSignature, base64.StdEncoding.EncodeToString(answer.Receipt.Signature))
+	if d := answer.Duplicate; d != nil {
+		w.Header().Set(peer.HeaderDuplicate, d.Code)
+		if at, err := time.Parse(time.RFC3339, d.Expected); err == nil {
+			w.Header().Set("Retry-After", at.UTC().Format(http.TimeFormat))
+		}
+	}
 	w.Write(answer.Receipt.Statement)
 }
 
-// delivery reads a posted message.
+// delivery reads a posted message. Header and signature are the exact bytes in standard base64; id and kind repeat
+// what the header says, for people and proxies, and MUST agree with it.
 func delivery(r *http.Request) (*exchangev1.DeliverRequest, error) {
-	header, err := base64.StdEncoding.DecodeString(r.Header.Get(HeaderHeader))
+	header, err := base64.StdEncoding.DecodeString(r.Header.Get(peer.HeaderHeader))
 	if err != nil || len(header) == 0 {
-		return nil, fmt.Errorf("%s: want the signed header in base64", HeaderHeader)
+		return nil, fmt.Errorf("%s: want the signed header in base64", peer.HeaderHeader)
 	}
-	signature, err := base64.StdEncoding.DecodeString(r.Header.Get(HeaderSignature))
+	signature, err := base64.StdEncoding.DecodeString(r.Header.Get(peer.HeaderSignature))
 	if err != nil || len(signature) == 0 {
-		return nil, fmt.Errorf("%s: want the signature in base64", HeaderSignature)
+		return nil, fmt.Errorf("%s: want the signature in base64", peer.HeaderSignature)
 	}
 	h, err := seal.ParseHeader(header)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", HeaderHeader, err)
+		return nil, fmt.Errorf("%s: %w", peer.HeaderHeader, err)
 	}
-	if !gateway.SameID(r.Header.Get(HeaderMessageID), h.MessageID) || r.Header.Get(HeaderKind) != h.Kind {
-		return nil, fmt.Errorf("%s and %s must repeat what the signed header says", HeaderMessageID, HeaderKind)
+	if !gateway.SameID(r.Header.Get(peer.HeaderMessageID), h.MessageID) || r.Header.Get(peer.HeaderKind) != h.Kind {
+		return nil, fmt.Errorf("%s and %s must repeat what the signed header says", peer.HeaderMessageID, peer.HeaderKind)
 	}
 	payload, err := readBody(r)
 	if err != nil {

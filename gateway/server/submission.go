@@ -27,15 +27,17 @@ type submissions struct {
 }
 
 func (s submissions) Submit(ctx context.Context, r *exchangev1.SubmitRequest) (*exchangev1.Submission, error) {
-	sub, losses, err := s.flow.SubmitAndTell(ctx, callerOf(ctx).flow(), submitted(r))
+	answer, err := s.flow.SubmitAndTell(ctx, callerOf(ctx).flow(), submitted(r))
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
+	sub := answer.Submission
 	shown, err := s.present(ctx, sub)
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
-	shown.Losses, shown.LossesLeftOut = presentLosses(ctx, losses)
+	shown.Duplicate = presentDuplicate(ctx, answer.Duplicate)
+	shown.Losses, shown.LossesLeftOut = presentLosses(ctx, answer.Losses)
 	if err := errors.Join(s.showFiling(ctx, sub, shown), s.secondLosses(ctx, sub, shown)); err != nil {
 		return nil, s.refusal(ctx, err)
 	}

@@ -63,7 +63,7 @@ UPDATE delivery AS d SET owner = $1, token = d.token + 1 FROM free WHERE d.id_ke
     ORDER BY f.needed, f.id_key LIMIT $4 FOR UPDATE OF f SKIP LOCKED)
 UPDATE delivery AS d SET owner = $1, token = d.token + 1 FROM free WHERE d.id_key = free.id_key`
 	claimLapsed = `WITH free AS MATERIALIZED (SELECT f.id_key FROM delivery AS f
-    WHERE f.recipient = $2 AND f.state IN ('queued', 'sent', 'received') AND f.valid_until < $3 AND f.owner = ''
+    WHERE f.recipient = $2 AND f.state IN ('queued', 'sent', 'received') AND f.valid_until < $3 AND f.next_attempt <= $3 AND f.owner = ''
     ORDER BY f.valid_until, f.id_key LIMIT $4 FOR UPDATE OF f SKIP LOCKED)
 UPDATE delivery AS d SET owner = $1, token = d.token + 1 FROM free WHERE d.id_key = free.id_key`
 
@@ -243,7 +243,7 @@ func (s *Store) Nearest(ctx context.Context, to gateway.Administration, needed, 
 	return s.Read().nearest(ctx, to, needed, at, limit)
 }
 
-// Lapsed names messages whose validity ended before an instant without a verdict, and that are this
+// Lapsed names messages whose validity ended before an instant without a verdict, that are due then, and that are this
 // process's to end, whatever of their chain comes first.
 func (s *Store) Lapsed(ctx context.Context, to gateway.Administration, at time.Time, limit int) ([]Turn, error) {
 	if s.claims != nil {

@@ -28,7 +28,7 @@ func (r reader) nearest(ctx context.Context, to gateway.Administration, needed, 
 // lapsed names messages that are this process's to end.
 func (r reader) lapsed(ctx context.Context, to gateway.Administration, at time.Time, limit int) ([]Turn, error) {
 	found, err := ask(ctx, r, "lapsed turns", func(ctx context.Context) ([]rows.LapsedTurnsRow, error) {
-		return r.q.LapsedTurns(ctx, rows.LapsedTurnsParams{Recipient: string(to), Past: formatTime(at), Owner: r.owner, Most: int32(limit)})
+		return r.q.LapsedTurns(ctx, rows.LapsedTurnsParams{Recipient: string(to), Past: formatTime(at), Due: formatTime(at), Owner: r.owner, Most: int32(limit)})
 	})
 	return all(found, err, func(row rows.LapsedTurnsRow) (Turn, error) {
 		return toTurn(row.ID, row.NextAttempt, row.PayloadSize, row.Owner, row.Token)

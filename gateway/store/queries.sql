@@ -263,7 +263,7 @@ ON CONFLICT (id_key) DO UPDATE SET recipient = excluded.recipient, chain = exclu
 -- name: SetDelivery :execrows
 -- Only as long as nobody else has taken it.
 UPDATE delivery SET state = $1, reason = $2, attempts = $3, tries = $4, troubles = $5, parked = $6, next_attempt = $7, last_error = $8,
-    answered = $9, owner = sqlc.arg(next_owner), commit_no = $10, row_digest = sqlc.arg(row_digest)
+    answered = $9, owner = sqlc.arg(next_owner), token = sqlc.arg(next_token), commit_no = $10, row_digest = sqlc.arg(row_digest)
 WHERE id_key = $11 AND owner = $12 AND token = $13;
 
 -- name: PutReceipt :exec
@@ -340,10 +340,10 @@ WHERE d.id_key IN (SELECT n.id_key FROM delivery AS n WHERE n.recipient = sqlc.a
 ORDER BY d.needed, d.id_key LIMIT sqlc.arg(most);
 
 -- name: LapsedTurns :many
--- Those whose validity is over.
+-- Those whose validity is over, and that are due.
 SELECT m.id, d.next_attempt, m.payload_size, d.owner, d.token
 FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
-WHERE d.recipient = sqlc.arg(recipient) AND d.state IN ('queued', 'sent', 'received') AND d.valid_until < sqlc.arg(past) AND d.owner = sqlc.arg(owner)
+WHERE d.recipient = sqlc.arg(recipient) AND d.state IN ('queued', 'sent', 'received') AND d.valid_until < sqlc.arg(past) AND d.next_attempt <= sqlc.arg(due) AND d.owner = sqlc.arg(owner)
 ORDER BY d.valid_until, d.id_key LIMIT sqlc.arg(most);
 
 -- name: WaitingMessages :many

@@ -107,7 +107,8 @@ type Statement struct {
 	Signature []byte `json:"signature"`
 }
 
-func (s Statement) equal(other Statement) bool {
+// Equal reports whether both are the same bytes.
+func (s Statement) Equal(other Statement) bool {
 	return bytes.Equal(s.Header, other.Header) && bytes.Equal(s.Statement, other.Statement) && bytes.Equal(s.Signature, other.Signature)
 }
 

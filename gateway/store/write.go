@@ -321,15 +321,23 @@ func (t *Tx) deliveryDigest(key string, change func(*rows.Delivery)) (rowDigest,
 // the submissions it was made from change with it. It is nobody's then, unless the claim is
 // kept. What is not the claim's any more is refused with ErrTaken.
 func (t *Tx) PutProgress(m Message, keep bool) error {
-	next := ""
+	next := Claim{Token: m.Claim.Token}
 	if keep {
-		next = m.Claim.Owner
+		next.Owner = m.Claim.Owner
 	}
+	return t.putProgress(m, next)
+}
+
+// PutHeard is PutProgress of a message that its partner was heard of by itself: an attempt at it that is under way
+// has its claim no more.
+func (t *Tx) PutHeard(m Message) error { return t.putProgress(m, Claim{Token: m.Claim.Token + 1}) }
+
+func (t *Tx) putProgress(m Message, next Claim) error {
 	set := rows.SetDeliveryParams{
 		State: string(m.State), Reason: m.Reason, Attempts: int64(m.Attempts), Tries: int64(m.Tries), Troubles: int64(m.Troubles), Parked: m.Parked,
 		NextAttempt: formatTime(m.NextAttempt),
 		LastError:   m.LastError, Answered: formatTime(m.Answered), CommitNo: int64(t.Commit), IDKey: gateway.FoldID(string(m.ID)),
-		NextOwner: next, Owner: m.Claim.Owner, Token: m.Claim.Token,
+		NextOwner: next.Owner, NextToken: next.Token, Owner: m.Claim.Owner, Token: m.Claim.Token,
 	}
 	var err error
 	if set.RowDigest, err = t.deliveryDigest(set.IDKey, func(d *rows.Delivery) {
@@ -360,7 +368,7 @@ func (t *Tx) PutReceipt(ctx context.Context, id gateway.MessageID, r Receipt) er
 		if k.Verdict == r.Verdict {
 			same++
 		}
-		if k.Statement.equal(r.Statement) {
+		if k.Statement.Equal(r.Statement) {
 			return nil
 		}
 	}

@@ -174,3 +174,54 @@ func TestNumbersOfXMLSchemaBecomePlain(t *testing.T) {
 		}
 	}
 }
+
+// Every form of fixed width is read as it is written, within the years that two digits stand for.
+func TestTimesOfFixedWidthComeBack(t *testing.T) {
+	zone, err := time.LoadLocation("Asia/Almaty")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		parts := rapid.Permutation([]string{rapid.SampledFrom([]string{"yy", "yyyy"}).Draw(t, "year"), "MM", "dd"}).Draw(t, "day")
+		clock := rapid.SampledFrom([]string{"", "HH", "HHmm", "HHmmss", "HHmmssSSS"}).Draw(t, "clock")
+		if clock != "" {
+			parts = append(parts, clock)
+		}
+		pattern := strings.Join(parts, rapid.SampledFrom([]string{"", "-", ".", "/"}).Draw(t, "mark"))
+		form, err := NewTimeForm(pattern, zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, last := firstShortYear, lastShortYear
+		if !form.short {
+			first, last = 1900, 2200
+		}
+		at := time.Date(rapid.IntRange(first, last).Draw(t, "at"), 1, rapid.IntRange(2, 364).Draw(t, "n"), rapid.IntRange(0, 23).Draw(t, "hour"), 0, 0, 0, zone)
+		field, text := document.Date, at.Format(time.DateOnly)
+		if clock != "" {
+			field, text = document.Instant, document.FormatInstant(at)
+		}
+		written, err := form.encode(field, text, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if back, err := form.decode(field, written, "", nil); err != nil || back != text {
+			t.Fatalf("%s writes %s as %s and reads %s, %v", pattern, text, written, back, err)
+		}
+	})
+	form, err := NewTimeForm("yyMMdd", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{"1968-12-31": "a year from 1969 to 2068", "2069-01-01": "a year from 1969 to 2068", "2068-12-31": ""} {
+		_, err := form.encode(document.Date, text, nil)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %s", text, err, want)
+		}
+	}
+	for text, want := range map[string]string{"260301": "2026-03-01", "690101": "1969-01-01", "260230": "", "26031": "", "2603011": "", "2603 1": ""} {
+		if got, err := form.decode(document.Date, text, "", nil); got != want || (err == nil) != (want != "") {
+			t.Errorf("%s is read as %q, %v, want %q", text, got, err, want)
+		}
+	}
+}

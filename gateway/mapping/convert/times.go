@@ -2,6 +2,7 @@ package convert
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,12 +17,13 @@ type TimeForm struct {
 	Office bool // of the office that the document names, where its zone is known; zone is assumed otherwise
 	Offset bool // xs:dateTime with offset
 	millis bool // three digits of milliseconds behind the layout
+	short  bool // two digits of the year
 	xsd    bool // XML Schema's own form: fractions and an offset may follow
 	Date   bool // has a day
 	Clock  bool // has a time of day
 }
 
-var patterns = strings.NewReplacer("yyyy", "2006", "MM", "01", "dd", "02", "HH", "15", "mm", "04", "ss", "05")
+var patterns = strings.NewReplacer("yyyy", "2006", "yy", "06", "MM", "01", "dd", "02", "HH", "15", "mm", "04", "ss", "05")
 
 const localDateTime = "2006-01-02T15:04:05"
 
@@ -38,10 +40,11 @@ func NewTimeForm(form string, zone *time.Location) (*TimeForm, error) {
 	f := &TimeForm{zone: zone}
 	pattern, millis := strings.CutSuffix(form, "SSS")
 	f.layout, f.millis = patterns.Replace(pattern), millis
-	f.Date = strings.Contains(f.layout, "2006") && strings.Contains(f.layout, "01") && strings.Contains(f.layout, "02")
+	f.short = !strings.Contains(f.layout, "2006") && strings.Contains(pattern, "yy")
+	f.Date = (f.short || strings.Contains(f.layout, "2006")) && strings.Contains(f.layout, "01") && strings.Contains(f.layout, "02")
 	f.Clock = strings.Contains(f.layout, "15")
-	if strings.ContainsAny(f.layout, "yMdHmsS") || !f.Date && !f.Clock || millis && !f.Clock {
-		return nil, fmt.Errorf("unknown time %q, expected instant, xs-date, xs-time or a pattern of yyyy MM dd HH mm ss and, last, SSS", form)
+	if strings.ContainsAny(f.layout, "yMdHmsS") || strings.Count(f.layout, "06") > 1 || !f.Date && !f.Clock || millis && !f.Clock {
+		return nil, fmt.Errorf("unknown time %q, expected instant, xs-date, xs-time or a pattern of yyyy or yy, MM dd HH mm ss and, last, SSS", form)
 	}
 	return f, nil
 }
@@ -65,7 +68,7 @@ func (f *TimeForm) encode(field document.FieldType, text string, office *time.Lo
 		if f.Offset { // its first moment
 			return document.FormatInstant(time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, f.zone)), nil
 		}
-		return day.Format(f.layout), nil
+		return day.Format(f.layout), f.inCentury(day)
 	}
 	at, err := document.ParseInstant(text)
 	if err != nil {
@@ -79,9 +82,20 @@ func (f *TimeForm) encode(field document.FieldType, text string, office *time.Lo
 	}
 	at = at.In(zone)
 	if f.millis {
-		return fmt.Sprintf("%s%03d", at.Format(f.layout), at.Nanosecond()/1e6), nil
+		return fmt.Sprintf("%s%03d", at.Format(f.layout), at.Nanosecond()/1e6), f.inCentury(at)
 	}
-	return at.Format(f.layout), nil
+	return at.Format(f.layout), f.inCentury(at)
+}
+
+// The years that two digits stand for: those of package time.
+const firstShortYear, lastShortYear = 1969, 2068
+
+// inCentury refuses a year of which two digits would be read as another one.
+func (f *TimeForm) inCentury(at time.Time) error {
+	if f.short && (at.Year() < firstShortYear || at.Year() > lastShortYear) {
+		return Wanted(gateway.WordYearsFromTo, strconv.Itoa(firstShortYear), strconv.Itoa(lastShortYear))
+	}
+	return nil
 }
 
 // decode reads a text of the format. Before is the canonical value so far, whose day
@@ -154,7 +168,7 @@ func (f *TimeForm) parse(text string, zone *time.Location) (time.Time, error) {
 
 const anInstant = "2026-03-01T08:30:00+08:00"
 
-var words = strings.NewReplacer("2006", "yyyy", "01", "MM", "02", "dd", "15", "HH", "04", "mm", "05", "ss")
+var words = strings.NewReplacer("2006", "yyyy", "06", "yy", "01", "MM", "02", "dd", "15", "HH", "04", "mm", "05", "ss")
 
 // mismatch says how a time of the form is written; of a text that is written so, what the
 // calendar or the clock does not have.

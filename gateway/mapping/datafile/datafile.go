@@ -14,8 +14,9 @@ import (
 type File struct {
 	Name     string // from the root of the data, "ru/auto-preliminary.v1.yaml"
 	Lines    document.Lines
-	Errs     []error  // the mistakes so far, each as "name:line: what is wrong, expected ..."
-	Overlaid *Overlay // the profile that changes the file, whose mistakes these then are
+	Errs     []error           // the mistakes so far, each as "name:line: what is wrong, expected ..."
+	Overlaid *Overlay          // the profile that changes the file, whose mistakes these then are
+	Used     map[string]string // behind the mistakes of a row, by its id: where it is used
 }
 
 // Overlay is a profile on its way over one table.
@@ -43,6 +44,7 @@ func (f *File) Row(node, id, format string, args ...any) {
 // Add adds a mistake at a line: of a row, or with an empty id of the file. Where a profile
 // changes the file, the mistake stands where that names the row, or the table.
 func (f *File) Add(id string, line int, text string) {
+	text += f.Used[id]
 	if f.Overlaid == nil {
 		f.Errs = append(f.Errs, fmt.Errorf("%s:%d: %s", f.Name, line, text))
 		return

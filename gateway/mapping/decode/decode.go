@@ -38,6 +38,9 @@ func Document(p *program.Program, steps *pace.Steps, doc *xmltree.Document) Deco
 			Value: doc.Root.Name.String(), Expected: gateway.Term(root.String()),
 		}}}
 	}
+	if misfit, ok := p.Head.Misfit(doc.Root); ok {
+		return Decoded{Faults: gateway.Faults{misfit}}
+	}
 	made, err := document.New(p.Head.Kind())
 	if err != nil {
 		return Decoded{Faults: gateway.Faults{{Code: gateway.MapKind, Severity: gateway.Error, Value: p.Head.Kind()}}}
@@ -60,7 +63,7 @@ func Document(p *program.Program, steps *pace.Steps, doc *xmltree.Document) Deco
 
 // group reads an element by the rows of a group; at is the context of those rows.
 func (d *decoder) group(r *program.Row, e *xmltree.Element, at *trace.Context) {
-	if r != d.program.Top && len(e.Children)+len(e.Attrs) == 0 && strings.TrimSpace(e.Text) == "" {
+	if r != d.program.Top && !r.Decoding.Hollow && len(e.Children)+len(e.Attrs) == 0 && strings.TrimSpace(e.Text) == "" {
 		return
 	}
 	d.groups++

@@ -33,6 +33,9 @@ func (d *decoder) take(r *program.Row, e *xmltree.Element, child int, text strin
 	if text == "" && r.Value.Codec.Many { // blanks that the value begins with may fill its first piece
 		text, warnings = document.Legible(strings.Join(gather(e, child), ""), r.Value.Prose)
 	}
+	if r.Info.Empty != "" && isEmpty(e, child, written) {
+		return d.read(r, inner, at, link, r.Info.Empty)
+	}
 	if text == "" {
 		d.warn(warnings, link)
 		if r.Requires(d.document) && r.When == nil {
@@ -89,18 +92,33 @@ func (d *decoder) take(r *program.Row, e *xmltree.Element, child int, text strin
 		value, d.faults = before, append(d.faults, d.differs(r, link, before, value)...)
 	}
 	value, more := r.Path.Field().Read(value)
-	index, err := put(r, at, value)
-	if err != nil {
-		return convert.NotConverted(err, text)
+	link.ListRow = listRow
+	if fault := d.read(r, inner, at, link, value); fault != nil {
+		return fault
 	}
 	d.warn(document.MergeWarnings(warnings, more), link)
+	return nil
+}
+
+// read sets the value that a row has read and links it to its place.
+func (d *decoder) read(r *program.Row, inner, at *trace.Context, link trace.Record, value string) *gateway.Fault {
+	index, err := put(r, at, value)
+	if err != nil {
+		return convert.NotConverted(err, link.Text)
+	}
 	if r.Info.Key {
 		inner.Make() // an element that has nothing but its keys
 	}
 	d.values++
-	link.Index, link.ListRow = int32(index), listRow
+	link.Index = int32(index)
 	d.records.Add(link)
 	return nil
+}
+
+// isEmpty reports whether nothing stands at a place, which is there; child is negative for an
+// attribute.
+func isEmpty(e *xmltree.Element, child int, text string) bool {
+	return text == "" && (child < 0 || len(e.Children) == 0)
 }
 
 // differs warns when a field is read at two places that say different things; the

@@ -43,6 +43,9 @@ func Document(p *program.Program, steps *pace.Steps, d *customsv1.Document, trac
 	}
 	e.group(p.Top, &trace.Context{Message: e.root.m}, top)
 	e.neighbours(top)
+	if len(e.faults) == 0 {
+		e.variants(p, top)
+	}
 	if steps.Err() != nil {
 		return nil, trace.Trace{}, nil
 	}
@@ -132,8 +135,13 @@ func (e *encoder) row(r *program.Row, at *trace.Context, s *scope) {
 	case program.Ordinal:
 		e.put(r, at, s, strconv.Itoa(position(at)), trace.Record{Index: -1}, isData(r, false))
 	case program.Count, program.Sum, program.Every:
+		index := -1
+		if r.Equal {
+			e.equal(r, from, text)
+			index = 0
+		}
 		if text != "" {
-			e.write(r, from, s, text, -1)
+			e.write(r, from, s, text, index)
 		} else {
 			e.fault(nil, r, from, -1)
 		}

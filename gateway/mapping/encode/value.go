@@ -48,6 +48,8 @@ func (e *encoder) value(r *program.Row, inner *trace.Context, s *scope) {
 		return
 	}
 	switch {
+	case text != "" && text == r.Info.Empty:
+		e.put(r, at, s, "", trace.Record{Index: int32(index)}, true)
 	case text != "":
 		e.write(r, at, s, text, index)
 	case r.Info.Default != "":
@@ -110,7 +112,9 @@ func (e *encoder) put(r *program.Row, at *trace.Context, s *scope, text string, 
 		} else {
 			s.close(0, e)
 		}
-		e.made.text(into, text)
+		if text != "" {
+			e.made.text(into, text)
+		}
 		s.mark(filled, true)
 	}
 	if r.Second != nil {
@@ -118,6 +122,12 @@ func (e *encoder) put(r *program.Row, at *trace.Context, s *scope, text string, 
 	}
 	link.Element = into
 	e.trace(link)
+	if r.Equal && e.tracing { // all elements say it
+		for i := 1; i < len(r.Spread.List.List(at.Message)); i++ {
+			link.Index = int32(i)
+			e.trace(link)
+		}
+	}
 }
 
 // preferred returns the text in the first language that the row lists, else one whose

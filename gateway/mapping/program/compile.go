@@ -26,6 +26,7 @@ func (c *compiler) compile(f table.Content) {
 	c.rows("$.rows", f.Rows, place{root: true, md: body.Descriptor(), target: top.Info.Target, parent: top})
 	c.references()
 	c.local(f.ZoneOf)
+	c.variants()
 	c.plan(top)
 }
 
@@ -34,7 +35,14 @@ func (c *compiler) rows(node string, files []table.Row, p place) {
 		if files[i].Dropped {
 			continue
 		}
-		r := c.one(fmt.Sprintf("%s[%d]", node, i), &files[i], p)
+		at := files[i].Node
+		if at == "" {
+			at = fmt.Sprintf("%s[%d]", node, i)
+		}
+		if files[i].Used != "" {
+			c.Used[files[i].ID] = files[i].Used
+		}
+		r := c.one(at, &files[i], p)
 		p.parent.rows = append(p.parent.rows, r)
 		if r.Encodes() {
 			p.parent.Written = append(p.parent.Written, r)
@@ -46,9 +54,9 @@ func (c *compiler) rows(node string, files []table.Row, p place) {
 // one compiles one row and the rows inside it.
 func (c *compiler) one(node string, f *table.Row, p place) *Row {
 	r := &Row{
-		Number: len(c.made.Rows), parent: p.parent, Always: f.Always,
+		Number: len(c.made.Rows), parent: p.parent, Always: f.Always, Equal: f.Equal,
 		Info: table.RowInfo{
-			ID: f.ID, Key: f.Key, Handle: f.Handle, Line: c.Lines.Line(node), List: f.List, Use: f.Use, When: f.When, Like: f.Like, There: f.There, Required: f.Required, Except: f.Except, Default: f.Default.Text,
+			ID: f.ID, Key: f.Key, Handle: f.Handle, Line: c.Lines.Line(node), List: f.List, Use: f.Use, When: f.When, Like: f.Like, There: f.There, Required: f.Required, Except: f.Except, Default: f.Default.Text, Empty: f.Empty.Text,
 			Language: f.Language, Time: f.Time, Direction: f.Direction, Lossy: f.Lossy, Note: f.Note, Source: f.Source,
 		},
 	}
@@ -148,6 +156,7 @@ func (c *compiler) job(r *Row, f *table.Row, errorf func(string, ...any)) {
 // Compile compiles the rows of a table; its mistakes are the file's. A nil env is enough for
 // rows without conditions.
 func Compile(file *datafile.File, h *table.Head, f table.Content, env *expr.Env, lists *codelist.Lists) *Program {
+	file.Used = map[string]string{}
 	c := &compiler{File: file, head: h, made: &Program{Head: h, lists: lists}, env: env, lists: lists, ids: map[string]bool{}, fields: map[string]*Row{}, stores: map[string]*Row{}}
 	if c.offices = f.ZoneOf; c.offices != nil && f.Zone == "" {
 		c.At("$.zone_of", "zone_of without zone, expected the zone that is assumed where the office's is not known")

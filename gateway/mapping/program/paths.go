@@ -131,26 +131,20 @@ func (c *compiler) paths(r *Row, f *table.Row, p place, errorf func(string, ...a
 // elements compiles the list whose elements a value that stands once is read into, and
 // which of their values it is.
 func (c *compiler) elements(r *Row, p place, source string, errorf func(string, ...any)) {
-	list, leaf, _ := cutLast(source)
 	var err error
 	s := &Spread{Lone: r.Job == Sum}
-	if s.List, err = p.compile(c.head.Kind(), list); err == nil && s.List.Repeated() && s.List.Descriptor() != nil {
-		s.Leaf, err = document.Compile(s.List.Descriptor(), leaf)
+	steps := document.Steps(source)
+	for i := 1; i < len(steps) && s.Leaf == nil && err == nil; i++ { // to the first list
+		s.List, err = p.compile(c.head.Kind(), strings.Join(steps[:i], "."))
+		if err == nil && s.List.Repeated() && s.List.Descriptor() != nil {
+			s.Leaf, err = document.Compile(s.List.Descriptor(), strings.Join(steps[i:], "."))
+		}
 	}
 	if err != nil || s.Leaf == nil || !s.Leaf.Leaf() || s.Leaf.Many() || r.Hops != nil || r.Reach > 0 {
 		errorf("%s is no value of the elements of one list, where the row stands", source)
 		return
 	}
 	r.Spread = s
-}
-
-// cutLast cuts a path before its last step.
-func cutLast(path string) (before, last string, ok bool) {
-	i := strings.LastIndexByte(path, '.')
-	if i < 0 {
-		return "", path, false
-	}
-	return path[:i], path[i+1:], true
 }
 
 // texts compiles what a language row reads of its list of texts.

@@ -18,6 +18,7 @@ func (c *compiler) plan(group *Row) {
 			continue
 		}
 		at := c.place(d.Node, r)
+		d.Hollow = d.Hollow || at == d.Node && r.Info.Empty != "" && r.Decodes()
 		if r.Job == Group {
 			c.plan(r)
 		}

@@ -24,6 +24,7 @@ type Program struct {
 	Issued   *Row   // reads the day that code lists are judged on; nil if none does
 	Nodes    int    // how many Decode's nodes are, which are numbered from 0
 	Offices  []Office
+	Variants []Variant // on which the table reads a document
 	Examples []table.TableExample
 
 	lists *codelist.Lists
@@ -47,6 +48,7 @@ type Office struct {
 type Decoding struct {
 	*Node             // the group's element
 	Sets     []*Row   // set rows
+	Hollow   bool     // its element says something when it is empty
 	Required []Expect // what an element of the group must have
 }
 

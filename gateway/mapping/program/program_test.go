@@ -175,7 +175,7 @@ func TestMistakesOfRowsStandAtTheirLines(t *testing.T) {
 		"  - {id: A, to: X, there: ../Y, from: batch}":                                    "row A: there does not fit this row, expected it on a group that is read",
 		"  - {id: A, to: X, there: Y, rows: [{id: B, to: Z, from: batch}]}":               `row A: there "Y", expected 1 to 1 times ../ before an element`,
 		"  - {id: A, to: X, there: ../@y, rows: [{id: B, to: Z, from: batch}]}":           `row A: there "../@y" is an attribute, expected an element`,
-		"  - {id: A, to: X, sum: consignments.totals.grossMass.kilograms, lone: true}":    "row A: consignments.totals.grossMass.kilograms is no value of the elements of one list",
+		"  - {id: A, to: X, sum: consignments.items.grossMass.kilograms, lone: true}":     "row A: consignments.items.grossMass.kilograms is no value of the elements of one list",
 		"  - {id: A, to: X, every: batch}":                                                "row A: batch is no value of the elements of one list",
 		"  - {id: A, to: X, each: consignments, rows: [{id: B, to: Y, from: ^.^.batch}]}": "row B: ^.^.batch reaches out of the outermost context",
 	} {

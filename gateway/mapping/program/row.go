@@ -50,6 +50,7 @@ type Row struct {
 	Second *Row // the after of a before: both stand in one text
 	When   *expr.Condition
 	Always bool
+	Equal  bool // of a value that stands for a list: all its elements must say it
 
 	Keys    [][]*Row         // of a group: keys of each hop, then of its own list
 	Collect []*document.Path // of a group: the messages that others refer to

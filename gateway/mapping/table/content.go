@@ -28,6 +28,8 @@ type Content struct {
 	Status     string            `yaml:"status"`
 	Source     string            `yaml:"source"`
 	Valid      validity          `yaml:"valid"`
+	Where      map[string]wanted `yaml:"where"`     // on what a document of the root is read: by place
+	Fragments  map[string][]Row  `yaml:"fragments"` // rows that stand wherever a row uses them, by name
 	Rows       []Row             `yaml:"rows"`
 	Examples   []Example         `yaml:"examples"`
 }
@@ -77,6 +79,8 @@ type Row struct {
 	Required   bool            `yaml:"required"`
 	Except     []string        `yaml:"except"`
 	Default    datafile.Quoted `yaml:"default"`
+	Empty      datafile.Quoted `yaml:"empty"`
+	Equal      bool            `yaml:"equal"`
 	Language   []string        `yaml:"language"`
 	Time       string          `yaml:"time"`
 	Zone       string          `yaml:"zone"`
@@ -91,9 +95,13 @@ type Row struct {
 	Note       string          `yaml:"note"`
 	Source     string          `yaml:"source"`
 	Rows       []Row           `yaml:"rows"`
+	Fragment   string          `yaml:"fragment"`
+	Prefix     *prefix         `yaml:"prefix"`
 	Examples   Samples         `yaml:"examples"`
 
-	Dropped bool // by a profile
+	Node    string `yaml:"-"` // where the file writes it: "$.rows[3]"
+	Used    string `yaml:"-"` // of a fragment's row: by which row, on which line, for mistakes
+	Dropped bool   `yaml:"-"` // by a profile
 }
 
 // Sample is an example of a value row as it is written.
@@ -144,6 +152,7 @@ func cloneRows(rows []Row) []Row {
 	out := slices.Clone(rows)
 	for i := range out {
 		out[i].Rows = cloneRows(out[i].Rows)
+		out[i].Collect = slices.Clone(out[i].Collect)
 	}
 	return out
 }

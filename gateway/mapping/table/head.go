@@ -2,6 +2,7 @@ package table
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -27,6 +28,8 @@ type Head struct {
 	rootName                                   Step
 	namespaces                                 []Namespace // as declared
 	fallback                                   string      // prefix written as the default namespace
+	wheres                                     []Where     // on what it reads a document of its root, by place
+	asks                                       string      // file and line where it says so
 }
 
 // NewHead reads the head of a table; its mistakes are the file's.
@@ -59,16 +62,25 @@ func NewHead(s *Source, lists *codelist.Lists) *Head {
 		s.At("$.system", "no code list has the system %q, expected one that some list has", f.System)
 	}
 	h.rootName = h.qname(s.File, "$.root", "root", f.Root, false)
+	h.where(s)
 	return h
 }
 
-// Precedes reports whether a sender means h rather than o; of equals, the first by id
-// stays.
+// Precedes reports whether a sender means h rather than o, of two that both fit its document:
+// what a document says of itself decides before the version. Of equals, the first by id stays.
 func (h *Head) Precedes(o *Head, sender string) bool {
 	return cmp.Or(
-		cmp.Compare(h.nearness(sender), o.nearness(sender)),
+		cmp.Compare(h.nearness(sender), o.nearness(sender)), h.unasked()-o.unasked(),
 		cmp.Compare(o.version, h.version), cmp.Compare(o.profileVersion, h.profileVersion),
 	) < 0
+}
+
+// unasked is 1 for a table that reads every document of its root.
+func (h *Head) unasked() int {
+	if len(h.wheres) == 0 {
+		return 1
+	}
+	return 0
 }
 
 // nearness says how near a table is to a sender, nearest first.
@@ -163,12 +175,20 @@ func (h *Head) Valid(on time.Time) bool {
 	return (h.from == "" || h.from <= day) && (h.to == "" || day <= h.to)
 }
 
-// Conflicts reports whether nothing decides between two tables on some day.
-func (h *Head) Conflicts(o *Head) bool {
-	return o.rootName.Name == h.rootName.Name && o.version == h.version &&
-		(o.profile == "") == (h.profile == "") && o.profileVersion == h.profileVersion &&
-		(h.profile == "" || h.administration != "" && h.administration == o.administration) &&
-		(h.to == "" || o.from <= h.to) && (o.to == "" || h.from <= o.to)
+// Conflict says why nothing decides between two tables on some day, nil if something does. What
+// asks for something that stands in the document precedes what asks for nothing: so an edition
+// that was published before there were others stays as it is.
+func (h *Head) Conflict(o *Head) error {
+	switch {
+	case o.rootName.Name != h.rootName.Name || o.version != h.version ||
+		(o.profile == "") != (h.profile == "") || o.profileVersion != h.profileVersion ||
+		h.profile != "" && (h.administration == "" || h.administration != o.administration) ||
+		h.to != "" && o.from > h.to || o.to != "" && h.from > o.to || h.unasked() != o.unasked() || h.exclude(o):
+		return nil
+	case len(h.wheres) == 0:
+		return fmt.Errorf("%s:1: root %s, version %d is also %s's, expected another version or validity, or where", h.file, h.Root(), h.version, o.ID())
+	}
+	return fmt.Errorf("%s: root %s, version %d: where and that of %s at %s could both hold for one document, expected other texts at one place", h.asks, h.Root(), h.version, o.ID(), o.asks)
 }
 
 func hasSystem(lists *codelist.Lists, system string) bool {

@@ -29,6 +29,7 @@ type profileFile struct {
 	Status         string                `yaml:"status"`
 	Source         string                `yaml:"source"`
 	Valid          validity              `yaml:"valid"`
+	Where          map[string]wanted     `yaml:"where"`
 	Rows           map[string]rowOverlay `yaml:"rows"`
 }
 
@@ -49,6 +50,8 @@ type rowOverlay struct {
 	Required   *bool           `yaml:"required"`
 	Except     *[]string       `yaml:"except"`
 	Default    datafile.Quoted `yaml:"default"`
+	Empty      datafile.Quoted `yaml:"empty"`
+	Equal      *bool           `yaml:"equal"`
 	Language   *[]string       `yaml:"language"`
 	Time       *string         `yaml:"time"`
 	Zone       *string         `yaml:"zone"`
@@ -86,6 +89,11 @@ func (o *rowOverlay) apply(f *Row) {
 	if o.Default.Given {
 		f.Default = o.Default
 	}
+	if o.Empty.Given {
+		f.Empty = o.Empty
+		f.Empty.Given = o.Empty.Text != "" || o.Empty.Bad
+	}
+	replace(&f.Equal, o.Equal)
 	f.Examples = o.Examples // those of the table's file show another row
 	f.Dropped = f.Dropped || o.Drop
 }
@@ -317,6 +325,13 @@ func (p *Profile) change(f *Content, several map[string]bool) {
 	f.Valid.From = max(f.Valid.From, p.Valid.From)
 	if f.Valid.To == "" || p.Valid.To != "" && p.Valid.To < f.Valid.To {
 		f.Valid.To = p.Valid.To
+	}
+	f.Where = maps.Clone(f.Where)
+	for at, is := range p.Where {
+		if f.Where == nil {
+			f.Where = make(map[string]wanted, len(p.Where))
+		}
+		f.Where[at] = is
 	}
 	f.Namespaces = maps.Clone(f.Namespaces)
 	keys := slices.Sorted(maps.Keys(p.Rows)) // so that no run differs from another

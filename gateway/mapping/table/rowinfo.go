@@ -29,6 +29,7 @@ type RowInfo struct {
 	Required  bool
 	Except    []string // function codes of the documents of which nothing is required
 	Default   string
+	Empty     string // canonical value that an empty element or attribute is
 	Language  []string
 	Time      string
 	Prose     bool   // a text that people write

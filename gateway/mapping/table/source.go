@@ -38,6 +38,7 @@ func Read(f *datafile.File, raw []byte, rowsLater bool) (*Source, bool) {
 			if err := all.Read(raw, &all.Content); err != nil {
 				all.Errs = append(all.Errs, err)
 			}
+			all.expand()
 			return all
 		})
 	}
@@ -50,6 +51,9 @@ func Read(f *datafile.File, raw []byte, rowsLater bool) (*Source, bool) {
 		f.At("$.mapping", "this is %s, expected %s as the file says", id, want)
 	}
 	s.Valid.check(f)
+	if !rowsLater {
+		s.expand()
+	}
 	return s, true
 }
 

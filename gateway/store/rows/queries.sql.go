@@ -2887,13 +2887,14 @@ func (q *Queries) KeptOver(ctx context.Context, arg KeptOverParams) ([]Kept, err
 const lapsedTurns = `-- name: LapsedTurns :many
 SELECT m.id, d.next_attempt, m.payload_size, d.owner, d.token
 FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
-WHERE d.recipient = $1 AND d.state IN ('queued', 'sent', 'received') AND d.valid_until < $2 AND d.owner = $3
-ORDER BY d.valid_until, d.id_key LIMIT $4
+WHERE d.recipient = $1 AND d.state IN ('queued', 'sent', 'received') AND d.valid_until < $2 AND d.next_attempt <= $3 AND d.owner = $4
+ORDER BY d.valid_until, d.id_key LIMIT $5
 `
 
 type LapsedTurnsParams struct {
 	Recipient string
 	Past      string
+	Due       string
 	Owner     string
 	Most      int32
 }
@@ -2906,11 +2907,12 @@ type LapsedTurnsRow struct {
 	Token       int64
 }
 
-// Those whose validity is over.
+// Those whose validity is over, and that are due.
 func (q *Queries) LapsedTurns(ctx context.Context, arg LapsedTurnsParams) ([]LapsedTurnsRow, error) {
 	rows, err := q.query(ctx, q.lapsedTurnsStmt, lapsedTurns,
 		arg.Recipient,
 		arg.Past,
+		arg.Due,
 		arg.Owner,
 		arg.Most,
 	)
@@ -5623,7 +5625,7 @@ func (q *Queries) SetAttachment(ctx context.Context, arg SetAttachmentParams) (i
 
 const setDelivery = `-- name: SetDelivery :execrows
 UPDATE delivery SET state = $1, reason = $2, attempts = $3, tries = $4, troubles = $5, parked = $6, next_attempt = $7, last_error = $8,
-    answered = $9, owner = $14, commit_no = $10, row_digest = $15
+    answered = $9, owner = $14, token = $15, commit_no = $10, row_digest = $16
 WHERE id_key = $11 AND owner = $12 AND token = $13
 `
 
@@ -5642,6 +5644,7 @@ type SetDeliveryParams struct {
 	Owner       string
 	Token       int64
 	NextOwner   string
+	NextToken   int64
 	RowDigest   int64
 }
 
@@ -5662,6 +5665,7 @@ func (q *Queries) SetDelivery(ctx context.Context, arg SetDeliveryParams) (int64
 		arg.Owner,
 		arg.Token,
 		arg.NextOwner,
+		arg.NextToken,
 		arg.RowDigest,
 	)
 	if err != nil {

@@ -3429,7 +3429,10 @@ type Submission struct {
 	To string `protobuf:"bytes,64,opt,name=to,proto3" json:"to,omitempty"`
 	// What it is to its second addressee, absent where it has none: its own state, messages and
 	// answers. What was decided on it was decided for both, and stands with the first alone.
-	Second        *Submission `protobuf:"bytes,65,opt,name=second,proto3" json:"second,omitempty"`
+	Second *Submission `protobuf:"bytes,65,opt,name=second,proto3" json:"second,omitempty"`
+	// Of Submit alone: DUPLICATE_SAME, if the same came before under this id. Nothing was done again, and the rest is
+	// what it came to then, as it stands now.
+	Duplicate     *Fault `protobuf:"bytes,66,opt,name=duplicate,proto3" json:"duplicate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3642,6 +3645,13 @@ func (x *Submission) GetTo() string {
 func (x *Submission) GetSecond() *Submission {
 	if x != nil {
 		return x.Second
+	}
+	return nil
+}
+
+func (x *Submission) GetDuplicate() *Fault {
+	if x != nil {
+		return x.Duplicate
 	}
 	return nil
 }
@@ -6857,8 +6867,12 @@ func (x *DeliverRequest) GetPayload() []byte {
 }
 
 type DeliverResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Receipt       *SignedStatement       `protobuf:"bytes,1,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Receipt *SignedStatement       `protobuf:"bytes,1,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	// That the same came before under this id: DUPLICATE_SAME, and the receipt is the one that was given then; or
+	// DUPLICATE_PENDING, and the receipt says that the bytes are stored: expected is the instant from which on to ask
+	// again. By plain HTTPS the code is in Customs-Duplicate, and the instant in Retry-After. Not signed.
+	Duplicate     *Fault `protobuf:"bytes,2,opt,name=duplicate,proto3" json:"duplicate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6900,6 +6914,192 @@ func (x *DeliverResponse) GetReceipt() *SignedStatement {
 	return nil
 }
 
+func (x *DeliverResponse) GetDuplicate() *Fault {
+	if x != nil {
+		return x.Duplicate
+	}
+	return nil
+}
+
+type PeerStatusRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A signed question that names the messages.
+	Query         *SignedStatement `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PeerStatusRequest) Reset() {
+	*x = PeerStatusRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[81]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PeerStatusRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PeerStatusRequest) ProtoMessage() {}
+
+func (x *PeerStatusRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[81]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PeerStatusRequest.ProtoReflect.Descriptor instead.
+func (*PeerStatusRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{81}
+}
+
+func (x *PeerStatusRequest) GetQuery() *SignedStatement {
+	if x != nil {
+		return x.Query
+	}
+	return nil
+}
+
+type PeerStatusResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A signed statement that relates to the question.
+	Status        *SignedStatement `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PeerStatusResponse) Reset() {
+	*x = PeerStatusResponse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[82]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PeerStatusResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PeerStatusResponse) ProtoMessage() {}
+
+func (x *PeerStatusResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[82]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PeerStatusResponse.ProtoReflect.Descriptor instead.
+func (*PeerStatusResponse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{82}
+}
+
+func (x *PeerStatusResponse) GetStatus() *SignedStatement {
+	if x != nil {
+		return x.Status
+	}
+	return nil
+}
+
+type PeerReceiptRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Receipt       *SignedStatement       `protobuf:"bytes,1,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PeerReceiptRequest) Reset() {
+	*x = PeerReceiptRequest{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[83]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PeerReceiptRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PeerReceiptRequest) ProtoMessage() {}
+
+func (x *PeerReceiptRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[83]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PeerReceiptRequest.ProtoReflect.Descriptor instead.
+func (*PeerReceiptRequest) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{83}
+}
+
+func (x *PeerReceiptRequest) GetReceipt() *SignedStatement {
+	if x != nil {
+		return x.Receipt
+	}
+	return nil
+}
+
+type PeerReceiptResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the message has come to by it.
+	State         string `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PeerReceiptResponse) Reset() {
+	*x = PeerReceiptResponse{}
+	mi := &file_exchange_v1_exchange_proto_msgTypes[84]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PeerReceiptResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PeerReceiptResponse) ProtoMessage() {}
+
+func (x *PeerReceiptResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_exchange_v1_exchange_proto_msgTypes[84]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PeerReceiptResponse.ProtoReflect.Descriptor instead.
+func (*PeerReceiptResponse) Descriptor() ([]byte, []int) {
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{84}
+}
+
+func (x *PeerReceiptResponse) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
 type PeerBalanceRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A signed question: since when, from which place on, and what is to be delivered again.
@@ -6910,7 +7110,7 @@ type PeerBalanceRequest struct {
 
 func (x *PeerBalanceRequest) Reset() {
 	*x = PeerBalanceRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[81]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6922,7 +7122,7 @@ func (x *PeerBalanceRequest) String() string {
 func (*PeerBalanceRequest) ProtoMessage() {}
 
 func (x *PeerBalanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[81]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6935,7 +7135,7 @@ func (x *PeerBalanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerBalanceRequest.ProtoReflect.Descriptor instead.
 func (*PeerBalanceRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{81}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *PeerBalanceRequest) GetQuery() *SignedStatement {
@@ -6955,7 +7155,7 @@ type PeerBalanceResponse struct {
 
 func (x *PeerBalanceResponse) Reset() {
 	*x = PeerBalanceResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[82]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6967,7 +7167,7 @@ func (x *PeerBalanceResponse) String() string {
 func (*PeerBalanceResponse) ProtoMessage() {}
 
 func (x *PeerBalanceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[82]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6980,7 +7180,7 @@ func (x *PeerBalanceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerBalanceResponse.ProtoReflect.Descriptor instead.
 func (*PeerBalanceResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{82}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *PeerBalanceResponse) GetBalance() *SignedStatement {
@@ -6998,7 +7198,7 @@ type ListBalancesRequest struct {
 
 func (x *ListBalancesRequest) Reset() {
 	*x = ListBalancesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[83]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7010,7 +7210,7 @@ func (x *ListBalancesRequest) String() string {
 func (*ListBalancesRequest) ProtoMessage() {}
 
 func (x *ListBalancesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[83]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7023,7 +7223,7 @@ func (x *ListBalancesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalancesRequest.ProtoReflect.Descriptor instead.
 func (*ListBalancesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{83}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{87}
 }
 
 type ListBalancesResponse struct {
@@ -7035,7 +7235,7 @@ type ListBalancesResponse struct {
 
 func (x *ListBalancesResponse) Reset() {
 	*x = ListBalancesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[84]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7047,7 +7247,7 @@ func (x *ListBalancesResponse) String() string {
 func (*ListBalancesResponse) ProtoMessage() {}
 
 func (x *ListBalancesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[84]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7060,7 +7260,7 @@ func (x *ListBalancesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalancesResponse.ProtoReflect.Descriptor instead.
 func (*ListBalancesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{84}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *ListBalancesResponse) GetBalances() []*Balance {
@@ -7080,7 +7280,7 @@ type RunBalanceRequest struct {
 
 func (x *RunBalanceRequest) Reset() {
 	*x = RunBalanceRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[85]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7092,7 +7292,7 @@ func (x *RunBalanceRequest) String() string {
 func (*RunBalanceRequest) ProtoMessage() {}
 
 func (x *RunBalanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[85]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7105,7 +7305,7 @@ func (x *RunBalanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunBalanceRequest.ProtoReflect.Descriptor instead.
 func (*RunBalanceRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{85}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *RunBalanceRequest) GetPartner() string {
@@ -7139,7 +7339,7 @@ type Balance struct {
 
 func (x *Balance) Reset() {
 	*x = Balance{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[86]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7151,7 +7351,7 @@ func (x *Balance) String() string {
 func (*Balance) ProtoMessage() {}
 
 func (x *Balance) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[86]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7164,7 +7364,7 @@ func (x *Balance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Balance.ProtoReflect.Descriptor instead.
 func (*Balance) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{86}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *Balance) GetPartner() string {
@@ -7241,7 +7441,7 @@ type ListDifferencesRequest struct {
 
 func (x *ListDifferencesRequest) Reset() {
 	*x = ListDifferencesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[87]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7253,7 +7453,7 @@ func (x *ListDifferencesRequest) String() string {
 func (*ListDifferencesRequest) ProtoMessage() {}
 
 func (x *ListDifferencesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[87]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7266,7 +7466,7 @@ func (x *ListDifferencesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDifferencesRequest.ProtoReflect.Descriptor instead.
 func (*ListDifferencesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{87}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *ListDifferencesRequest) GetPartner() string {
@@ -7300,7 +7500,7 @@ type ListDifferencesResponse struct {
 
 func (x *ListDifferencesResponse) Reset() {
 	*x = ListDifferencesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[88]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7312,7 +7512,7 @@ func (x *ListDifferencesResponse) String() string {
 func (*ListDifferencesResponse) ProtoMessage() {}
 
 func (x *ListDifferencesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[88]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7325,7 +7525,7 @@ func (x *ListDifferencesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDifferencesResponse.ProtoReflect.Descriptor instead.
 func (*ListDifferencesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{88}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *ListDifferencesResponse) GetDifferences() []*Difference {
@@ -7367,7 +7567,7 @@ type Difference struct {
 
 func (x *Difference) Reset() {
 	*x = Difference{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[89]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7379,7 +7579,7 @@ func (x *Difference) String() string {
 func (*Difference) ProtoMessage() {}
 
 func (x *Difference) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[89]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7392,7 +7592,7 @@ func (x *Difference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Difference.ProtoReflect.Descriptor instead.
 func (*Difference) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{89}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *Difference) GetMessageId() string {
@@ -7484,7 +7684,7 @@ type FindMovementsRequest struct {
 
 func (x *FindMovementsRequest) Reset() {
 	*x = FindMovementsRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[90]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7496,7 +7696,7 @@ func (x *FindMovementsRequest) String() string {
 func (*FindMovementsRequest) ProtoMessage() {}
 
 func (x *FindMovementsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[90]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7509,7 +7709,7 @@ func (x *FindMovementsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindMovementsRequest.ProtoReflect.Descriptor instead.
 func (*FindMovementsRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{90}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{94}
 }
 
 func (x *FindMovementsRequest) GetText() string {
@@ -7543,7 +7743,7 @@ type FindMovementsResponse struct {
 
 func (x *FindMovementsResponse) Reset() {
 	*x = FindMovementsResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[91]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7555,7 +7755,7 @@ func (x *FindMovementsResponse) String() string {
 func (*FindMovementsResponse) ProtoMessage() {}
 
 func (x *FindMovementsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[91]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7568,7 +7768,7 @@ func (x *FindMovementsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindMovementsResponse.ProtoReflect.Descriptor instead.
 func (*FindMovementsResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{91}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *FindMovementsResponse) GetMovements() []*Movement {
@@ -7594,7 +7794,7 @@ type GetMovementRequest struct {
 
 func (x *GetMovementRequest) Reset() {
 	*x = GetMovementRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[92]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7606,7 +7806,7 @@ func (x *GetMovementRequest) String() string {
 func (*GetMovementRequest) ProtoMessage() {}
 
 func (x *GetMovementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[92]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7619,7 +7819,7 @@ func (x *GetMovementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMovementRequest.ProtoReflect.Descriptor instead.
 func (*GetMovementRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{92}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *GetMovementRequest) GetMovementId() string {
@@ -7661,7 +7861,7 @@ type ListMovementsRequest struct {
 
 func (x *ListMovementsRequest) Reset() {
 	*x = ListMovementsRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7673,7 +7873,7 @@ func (x *ListMovementsRequest) String() string {
 func (*ListMovementsRequest) ProtoMessage() {}
 
 func (x *ListMovementsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[93]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7686,7 +7886,7 @@ func (x *ListMovementsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMovementsRequest.ProtoReflect.Descriptor instead.
 func (*ListMovementsRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{93}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *ListMovementsRequest) GetWorklist() Worklist {
@@ -7783,7 +7983,7 @@ type ListMovementsResponse struct {
 
 func (x *ListMovementsResponse) Reset() {
 	*x = ListMovementsResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7795,7 +7995,7 @@ func (x *ListMovementsResponse) String() string {
 func (*ListMovementsResponse) ProtoMessage() {}
 
 func (x *ListMovementsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[94]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7808,7 +8008,7 @@ func (x *ListMovementsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMovementsResponse.ProtoReflect.Descriptor instead.
 func (*ListMovementsResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{94}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{98}
 }
 
 func (x *ListMovementsResponse) GetMovements() []*Movement {
@@ -7834,7 +8034,7 @@ type TimelineRequest struct {
 
 func (x *TimelineRequest) Reset() {
 	*x = TimelineRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7846,7 +8046,7 @@ func (x *TimelineRequest) String() string {
 func (*TimelineRequest) ProtoMessage() {}
 
 func (x *TimelineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[95]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7859,7 +8059,7 @@ func (x *TimelineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimelineRequest.ProtoReflect.Descriptor instead.
 func (*TimelineRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{95}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{99}
 }
 
 func (x *TimelineRequest) GetMovementId() string {
@@ -7882,7 +8082,7 @@ type TimelineResponse struct {
 
 func (x *TimelineResponse) Reset() {
 	*x = TimelineResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7894,7 +8094,7 @@ func (x *TimelineResponse) String() string {
 func (*TimelineResponse) ProtoMessage() {}
 
 func (x *TimelineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[96]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7907,7 +8107,7 @@ func (x *TimelineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimelineResponse.ProtoReflect.Descriptor instead.
 func (*TimelineResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{96}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{100}
 }
 
 func (x *TimelineResponse) GetMovementId() string {
@@ -7956,7 +8156,7 @@ type Step struct {
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7968,7 +8168,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[97]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7981,7 +8181,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{97}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{101}
 }
 
 func (x *Step) GetAt() *timestamppb.Timestamp {
@@ -8049,7 +8249,7 @@ type AnnouncedRequest struct {
 
 func (x *AnnouncedRequest) Reset() {
 	*x = AnnouncedRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8061,7 +8261,7 @@ func (x *AnnouncedRequest) String() string {
 func (*AnnouncedRequest) ProtoMessage() {}
 
 func (x *AnnouncedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[98]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8074,7 +8274,7 @@ func (x *AnnouncedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnouncedRequest.ProtoReflect.Descriptor instead.
 func (*AnnouncedRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{98}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{102}
 }
 
 func (x *AnnouncedRequest) GetMovementId() string {
@@ -8096,7 +8296,7 @@ type AnnouncedResponse struct {
 
 func (x *AnnouncedResponse) Reset() {
 	*x = AnnouncedResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8108,7 +8308,7 @@ func (x *AnnouncedResponse) String() string {
 func (*AnnouncedResponse) ProtoMessage() {}
 
 func (x *AnnouncedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[99]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8121,7 +8321,7 @@ func (x *AnnouncedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnouncedResponse.ProtoReflect.Descriptor instead.
 func (*AnnouncedResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{99}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{103}
 }
 
 func (x *AnnouncedResponse) GetMovementId() string {
@@ -8162,7 +8362,7 @@ type AnnouncedDocument struct {
 
 func (x *AnnouncedDocument) Reset() {
 	*x = AnnouncedDocument{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8174,7 +8374,7 @@ func (x *AnnouncedDocument) String() string {
 func (*AnnouncedDocument) ProtoMessage() {}
 
 func (x *AnnouncedDocument) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[100]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8187,7 +8387,7 @@ func (x *AnnouncedDocument) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnouncedDocument.ProtoReflect.Descriptor instead.
 func (*AnnouncedDocument) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{100}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{104}
 }
 
 func (x *AnnouncedDocument) GetMessageId() string {
@@ -8248,7 +8448,7 @@ type AnnouncedValue struct {
 
 func (x *AnnouncedValue) Reset() {
 	*x = AnnouncedValue{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8260,7 +8460,7 @@ func (x *AnnouncedValue) String() string {
 func (*AnnouncedValue) ProtoMessage() {}
 
 func (x *AnnouncedValue) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[101]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8273,7 +8473,7 @@ func (x *AnnouncedValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnouncedValue.ProtoReflect.Descriptor instead.
 func (*AnnouncedValue) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{101}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{105}
 }
 
 func (x *AnnouncedValue) GetPath() string {
@@ -8330,7 +8530,7 @@ type RecordArrivalRequest struct {
 
 func (x *RecordArrivalRequest) Reset() {
 	*x = RecordArrivalRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8342,7 +8542,7 @@ func (x *RecordArrivalRequest) String() string {
 func (*RecordArrivalRequest) ProtoMessage() {}
 
 func (x *RecordArrivalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[102]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8355,7 +8555,7 @@ func (x *RecordArrivalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordArrivalRequest.ProtoReflect.Descriptor instead.
 func (*RecordArrivalRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{102}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{106}
 }
 
 func (x *RecordArrivalRequest) GetRecordId() string {
@@ -8401,7 +8601,7 @@ type RecordDepartureRequest struct {
 
 func (x *RecordDepartureRequest) Reset() {
 	*x = RecordDepartureRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8413,7 +8613,7 @@ func (x *RecordDepartureRequest) String() string {
 func (*RecordDepartureRequest) ProtoMessage() {}
 
 func (x *RecordDepartureRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[103]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8426,7 +8626,7 @@ func (x *RecordDepartureRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordDepartureRequest.ProtoReflect.Descriptor instead.
 func (*RecordDepartureRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{103}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{107}
 }
 
 func (x *RecordDepartureRequest) GetRecordId() string {
@@ -8511,7 +8711,7 @@ type Movement struct {
 
 func (x *Movement) Reset() {
 	*x = Movement{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8523,7 +8723,7 @@ func (x *Movement) String() string {
 func (*Movement) ProtoMessage() {}
 
 func (x *Movement) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[104]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8536,7 +8736,7 @@ func (x *Movement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Movement.ProtoReflect.Descriptor instead.
 func (*Movement) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{104}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{108}
 }
 
 func (x *Movement) GetMovementId() string {
@@ -8764,7 +8964,7 @@ type Control struct {
 
 func (x *Control) Reset() {
 	*x = Control{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8776,7 +8976,7 @@ func (x *Control) String() string {
 func (*Control) ProtoMessage() {}
 
 func (x *Control) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[105]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8789,7 +8989,7 @@ func (x *Control) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Control.ProtoReflect.Descriptor instead.
 func (*Control) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{105}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{109}
 }
 
 func (x *Control) GetMessageId() string {
@@ -8905,7 +9105,7 @@ type NamedAttachment struct {
 
 func (x *NamedAttachment) Reset() {
 	*x = NamedAttachment{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8917,7 +9117,7 @@ func (x *NamedAttachment) String() string {
 func (*NamedAttachment) ProtoMessage() {}
 
 func (x *NamedAttachment) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[106]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8930,7 +9130,7 @@ func (x *NamedAttachment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NamedAttachment.ProtoReflect.Descriptor instead.
 func (*NamedAttachment) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{106}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{110}
 }
 
 func (x *NamedAttachment) GetName() string {
@@ -9028,7 +9228,7 @@ type PutAttachmentRequest struct {
 
 func (x *PutAttachmentRequest) Reset() {
 	*x = PutAttachmentRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9040,7 +9240,7 @@ func (x *PutAttachmentRequest) String() string {
 func (*PutAttachmentRequest) ProtoMessage() {}
 
 func (x *PutAttachmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[107]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9053,7 +9253,7 @@ func (x *PutAttachmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutAttachmentRequest.ProtoReflect.Descriptor instead.
 func (*PutAttachmentRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{107}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{111}
 }
 
 func (x *PutAttachmentRequest) GetSha256() string {
@@ -9101,7 +9301,7 @@ type GetUploadRequest struct {
 
 func (x *GetUploadRequest) Reset() {
 	*x = GetUploadRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9113,7 +9313,7 @@ func (x *GetUploadRequest) String() string {
 func (*GetUploadRequest) ProtoMessage() {}
 
 func (x *GetUploadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[108]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9126,7 +9326,7 @@ func (x *GetUploadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetUploadRequest.ProtoReflect.Descriptor instead.
 func (*GetUploadRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{108}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{112}
 }
 
 func (x *GetUploadRequest) GetSha256() string {
@@ -9155,7 +9355,7 @@ type Upload struct {
 
 func (x *Upload) Reset() {
 	*x = Upload{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9167,7 +9367,7 @@ func (x *Upload) String() string {
 func (*Upload) ProtoMessage() {}
 
 func (x *Upload) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[109]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9180,7 +9380,7 @@ func (x *Upload) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Upload.ProtoReflect.Descriptor instead.
 func (*Upload) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{109}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{113}
 }
 
 func (x *Upload) GetSha256() string {
@@ -9243,7 +9443,7 @@ type ListAttachmentsRequest struct {
 
 func (x *ListAttachmentsRequest) Reset() {
 	*x = ListAttachmentsRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9255,7 +9455,7 @@ func (x *ListAttachmentsRequest) String() string {
 func (*ListAttachmentsRequest) ProtoMessage() {}
 
 func (x *ListAttachmentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[110]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9268,7 +9468,7 @@ func (x *ListAttachmentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAttachmentsRequest.ProtoReflect.Descriptor instead.
 func (*ListAttachmentsRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{110}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{114}
 }
 
 func (x *ListAttachmentsRequest) GetMessageId() string {
@@ -9294,7 +9494,7 @@ type ListAttachmentsResponse struct {
 
 func (x *ListAttachmentsResponse) Reset() {
 	*x = ListAttachmentsResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9306,7 +9506,7 @@ func (x *ListAttachmentsResponse) String() string {
 func (*ListAttachmentsResponse) ProtoMessage() {}
 
 func (x *ListAttachmentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[111]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9319,7 +9519,7 @@ func (x *ListAttachmentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAttachmentsResponse.ProtoReflect.Descriptor instead.
 func (*ListAttachmentsResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{111}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{115}
 }
 
 func (x *ListAttachmentsResponse) GetAttachments() []*NamedAttachment {
@@ -9344,7 +9544,7 @@ type ReadAttachmentRequest struct {
 
 func (x *ReadAttachmentRequest) Reset() {
 	*x = ReadAttachmentRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9356,7 +9556,7 @@ func (x *ReadAttachmentRequest) String() string {
 func (*ReadAttachmentRequest) ProtoMessage() {}
 
 func (x *ReadAttachmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[112]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9369,7 +9569,7 @@ func (x *ReadAttachmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadAttachmentRequest.ProtoReflect.Descriptor instead.
 func (*ReadAttachmentRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{112}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{116}
 }
 
 func (x *ReadAttachmentRequest) GetMessageId() string {
@@ -9413,7 +9613,7 @@ type PeerAttachmentRequest struct {
 
 func (x *PeerAttachmentRequest) Reset() {
 	*x = PeerAttachmentRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9425,7 +9625,7 @@ func (x *PeerAttachmentRequest) String() string {
 func (*PeerAttachmentRequest) ProtoMessage() {}
 
 func (x *PeerAttachmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[113]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9438,7 +9638,7 @@ func (x *PeerAttachmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerAttachmentRequest.ProtoReflect.Descriptor instead.
 func (*PeerAttachmentRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{113}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{117}
 }
 
 func (x *PeerAttachmentRequest) GetMessageId() string {
@@ -9477,7 +9677,7 @@ type AttachmentPart struct {
 
 func (x *AttachmentPart) Reset() {
 	*x = AttachmentPart{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9489,7 +9689,7 @@ func (x *AttachmentPart) String() string {
 func (*AttachmentPart) ProtoMessage() {}
 
 func (x *AttachmentPart) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[114]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9502,7 +9702,7 @@ func (x *AttachmentPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttachmentPart.ProtoReflect.Descriptor instead.
 func (*AttachmentPart) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{114}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{118}
 }
 
 func (x *AttachmentPart) GetOffset() uint64 {
@@ -9552,7 +9752,7 @@ type Recognition struct {
 
 func (x *Recognition) Reset() {
 	*x = Recognition{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9564,7 +9764,7 @@ func (x *Recognition) String() string {
 func (*Recognition) ProtoMessage() {}
 
 func (x *Recognition) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[115]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9577,7 +9777,7 @@ func (x *Recognition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Recognition.ProtoReflect.Descriptor instead.
 func (*Recognition) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{115}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{119}
 }
 
 func (x *Recognition) GetRecognised() bool {
@@ -9650,7 +9850,7 @@ type MovementTransit struct {
 
 func (x *MovementTransit) Reset() {
 	*x = MovementTransit{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9662,7 +9862,7 @@ func (x *MovementTransit) String() string {
 func (*MovementTransit) ProtoMessage() {}
 
 func (x *MovementTransit) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[116]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9675,7 +9875,7 @@ func (x *MovementTransit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MovementTransit.ProtoReflect.Descriptor instead.
 func (*MovementTransit) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{116}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{120}
 }
 
 func (x *MovementTransit) GetNumber() string {
@@ -9774,7 +9974,7 @@ type TransitTermination struct {
 
 func (x *TransitTermination) Reset() {
 	*x = TransitTermination{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9786,7 +9986,7 @@ func (x *TransitTermination) String() string {
 func (*TransitTermination) ProtoMessage() {}
 
 func (x *TransitTermination) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[117]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9799,7 +9999,7 @@ func (x *TransitTermination) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransitTermination.ProtoReflect.Descriptor instead.
 func (*TransitTermination) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{117}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{121}
 }
 
 func (x *TransitTermination) GetMessageId() string {
@@ -9873,7 +10073,7 @@ type HandleOnPaperRequest struct {
 
 func (x *HandleOnPaperRequest) Reset() {
 	*x = HandleOnPaperRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9885,7 +10085,7 @@ func (x *HandleOnPaperRequest) String() string {
 func (*HandleOnPaperRequest) ProtoMessage() {}
 
 func (x *HandleOnPaperRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[118]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9898,7 +10098,7 @@ func (x *HandleOnPaperRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HandleOnPaperRequest.ProtoReflect.Descriptor instead.
 func (*HandleOnPaperRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{118}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{122}
 }
 
 func (x *HandleOnPaperRequest) GetMovementId() string {
@@ -9945,7 +10145,7 @@ type PaperHandling struct {
 
 func (x *PaperHandling) Reset() {
 	*x = PaperHandling{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9957,7 +10157,7 @@ func (x *PaperHandling) String() string {
 func (*PaperHandling) ProtoMessage() {}
 
 func (x *PaperHandling) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[119]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9970,7 +10170,7 @@ func (x *PaperHandling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaperHandling.ProtoReflect.Descriptor instead.
 func (*PaperHandling) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{119}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{123}
 }
 
 func (x *PaperHandling) GetMessageId() string {
@@ -10038,7 +10238,7 @@ type Filing struct {
 
 func (x *Filing) Reset() {
 	*x = Filing{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10050,7 +10250,7 @@ func (x *Filing) String() string {
 func (*Filing) ProtoMessage() {}
 
 func (x *Filing) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[120]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10063,7 +10263,7 @@ func (x *Filing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Filing.ProtoReflect.Descriptor instead.
 func (*Filing) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{120}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{124}
 }
 
 func (x *Filing) GetMovementId() string {
@@ -10150,7 +10350,7 @@ type FilingComparison struct {
 
 func (x *FilingComparison) Reset() {
 	*x = FilingComparison{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10162,7 +10362,7 @@ func (x *FilingComparison) String() string {
 func (*FilingComparison) ProtoMessage() {}
 
 func (x *FilingComparison) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[121]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10175,7 +10375,7 @@ func (x *FilingComparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FilingComparison.ProtoReflect.Descriptor instead.
 func (*FilingComparison) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{121}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{125}
 }
 
 func (x *FilingComparison) GetResult() string {
@@ -10238,7 +10438,7 @@ type Telling struct {
 
 func (x *Telling) Reset() {
 	*x = Telling{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10250,7 +10450,7 @@ func (x *Telling) String() string {
 func (*Telling) ProtoMessage() {}
 
 func (x *Telling) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[122]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10263,7 +10463,7 @@ func (x *Telling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Telling.ProtoReflect.Descriptor instead.
 func (*Telling) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{122}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{126}
 }
 
 func (x *Telling) GetAdministration() string {
@@ -10325,7 +10525,7 @@ type ToldArrival struct {
 
 func (x *ToldArrival) Reset() {
 	*x = ToldArrival{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10337,7 +10537,7 @@ func (x *ToldArrival) String() string {
 func (*ToldArrival) ProtoMessage() {}
 
 func (x *ToldArrival) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[123]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10350,7 +10550,7 @@ func (x *ToldArrival) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToldArrival.ProtoReflect.Descriptor instead.
 func (*ToldArrival) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{123}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{127}
 }
 
 func (x *ToldArrival) GetAt() *timestamppb.Timestamp {
@@ -10400,7 +10600,7 @@ type WaybillAccount struct {
 
 func (x *WaybillAccount) Reset() {
 	*x = WaybillAccount{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10412,7 +10612,7 @@ func (x *WaybillAccount) String() string {
 func (*WaybillAccount) ProtoMessage() {}
 
 func (x *WaybillAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[124]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10425,7 +10625,7 @@ func (x *WaybillAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaybillAccount.ProtoReflect.Descriptor instead.
 func (*WaybillAccount) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{124}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{128}
 }
 
 func (x *WaybillAccount) GetWaybill() string {
@@ -10462,7 +10662,7 @@ type Figures struct {
 
 func (x *Figures) Reset() {
 	*x = Figures{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10474,7 +10674,7 @@ func (x *Figures) String() string {
 func (*Figures) ProtoMessage() {}
 
 func (x *Figures) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[125]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10487,7 +10687,7 @@ func (x *Figures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Figures.ProtoReflect.Descriptor instead.
 func (*Figures) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{125}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{129}
 }
 
 func (x *Figures) GetAnnounced() string {
@@ -10528,7 +10728,7 @@ type Amendment struct {
 
 func (x *Amendment) Reset() {
 	*x = Amendment{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[130]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10540,7 +10740,7 @@ func (x *Amendment) String() string {
 func (*Amendment) ProtoMessage() {}
 
 func (x *Amendment) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[126]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[130]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10553,7 +10753,7 @@ func (x *Amendment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Amendment.ProtoReflect.Descriptor instead.
 func (*Amendment) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{126}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{130}
 }
 
 func (x *Amendment) GetMessageId() string {
@@ -10604,7 +10804,7 @@ type Opening struct {
 
 func (x *Opening) Reset() {
 	*x = Opening{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[131]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10616,7 +10816,7 @@ func (x *Opening) String() string {
 func (*Opening) ProtoMessage() {}
 
 func (x *Opening) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[127]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[131]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10629,7 +10829,7 @@ func (x *Opening) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Opening.ProtoReflect.Descriptor instead.
 func (*Opening) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{127}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{131}
 }
 
 func (x *Opening) GetOffice() string {
@@ -10671,7 +10871,7 @@ type Identifier struct {
 
 func (x *Identifier) Reset() {
 	*x = Identifier{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[132]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10683,7 +10883,7 @@ func (x *Identifier) String() string {
 func (*Identifier) ProtoMessage() {}
 
 func (x *Identifier) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[128]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[132]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10696,7 +10896,7 @@ func (x *Identifier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identifier.ProtoReflect.Descriptor instead.
 func (*Identifier) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{128}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{132}
 }
 
 func (x *Identifier) GetKind() string {
@@ -10743,7 +10943,7 @@ type Comparison struct {
 
 func (x *Comparison) Reset() {
 	*x = Comparison{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[133]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10755,7 +10955,7 @@ func (x *Comparison) String() string {
 func (*Comparison) ProtoMessage() {}
 
 func (x *Comparison) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[129]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[133]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10768,7 +10968,7 @@ func (x *Comparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
 func (*Comparison) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{129}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{133}
 }
 
 func (x *Comparison) GetArrivalId() string {
@@ -10866,7 +11066,7 @@ type NotCompared struct {
 
 func (x *NotCompared) Reset() {
 	*x = NotCompared{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[130]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[134]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10878,7 +11078,7 @@ func (x *NotCompared) String() string {
 func (*NotCompared) ProtoMessage() {}
 
 func (x *NotCompared) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[130]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[134]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10891,7 +11091,7 @@ func (x *NotCompared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotCompared.ProtoReflect.Descriptor instead.
 func (*NotCompared) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{130}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{134}
 }
 
 func (x *NotCompared) GetSubject() string {
@@ -10937,7 +11137,7 @@ type Discrepancy struct {
 
 func (x *Discrepancy) Reset() {
 	*x = Discrepancy{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[131]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[135]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10949,7 +11149,7 @@ func (x *Discrepancy) String() string {
 func (*Discrepancy) ProtoMessage() {}
 
 func (x *Discrepancy) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[131]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[135]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10962,7 +11162,7 @@ func (x *Discrepancy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Discrepancy.ProtoReflect.Descriptor instead.
 func (*Discrepancy) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{131}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{135}
 }
 
 func (x *Discrepancy) GetCode() string {
@@ -11073,7 +11273,7 @@ type IntroduceRequest struct {
 
 func (x *IntroduceRequest) Reset() {
 	*x = IntroduceRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[132]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[136]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11085,7 +11285,7 @@ func (x *IntroduceRequest) String() string {
 func (*IntroduceRequest) ProtoMessage() {}
 
 func (x *IntroduceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[132]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[136]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11098,7 +11298,7 @@ func (x *IntroduceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IntroduceRequest.ProtoReflect.Descriptor instead.
 func (*IntroduceRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{132}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{136}
 }
 
 func (x *IntroduceRequest) GetEcho() []byte {
@@ -11120,7 +11320,7 @@ type IntroduceResponse struct {
 
 func (x *IntroduceResponse) Reset() {
 	*x = IntroduceResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[133]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[137]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11132,7 +11332,7 @@ func (x *IntroduceResponse) String() string {
 func (*IntroduceResponse) ProtoMessage() {}
 
 func (x *IntroduceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[133]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[137]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11145,7 +11345,7 @@ func (x *IntroduceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IntroduceResponse.ProtoReflect.Descriptor instead.
 func (*IntroduceResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{133}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{137}
 }
 
 func (x *IntroduceResponse) GetEcho() []byte {
@@ -11177,7 +11377,7 @@ type CardRequest struct {
 
 func (x *CardRequest) Reset() {
 	*x = CardRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[134]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[138]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11189,7 +11389,7 @@ func (x *CardRequest) String() string {
 func (*CardRequest) ProtoMessage() {}
 
 func (x *CardRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[134]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[138]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11202,7 +11402,7 @@ func (x *CardRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CardRequest.ProtoReflect.Descriptor instead.
 func (*CardRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{134}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{138}
 }
 
 // PartnerCard is a card as a file: JSON of one form, signed.
@@ -11217,7 +11417,7 @@ type PartnerCard struct {
 
 func (x *PartnerCard) Reset() {
 	*x = PartnerCard{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[135]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[139]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11229,7 +11429,7 @@ func (x *PartnerCard) String() string {
 func (*PartnerCard) ProtoMessage() {}
 
 func (x *PartnerCard) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[135]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[139]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11242,7 +11442,7 @@ func (x *PartnerCard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerCard.ProtoReflect.Descriptor instead.
 func (*PartnerCard) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{135}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{139}
 }
 
 func (x *PartnerCard) GetCard() []byte {
@@ -11267,7 +11467,7 @@ type ListPartnersRequest struct {
 
 func (x *ListPartnersRequest) Reset() {
 	*x = ListPartnersRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[136]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[140]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11279,7 +11479,7 @@ func (x *ListPartnersRequest) String() string {
 func (*ListPartnersRequest) ProtoMessage() {}
 
 func (x *ListPartnersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[136]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[140]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11292,7 +11492,7 @@ func (x *ListPartnersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPartnersRequest.ProtoReflect.Descriptor instead.
 func (*ListPartnersRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{136}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{140}
 }
 
 type ListPartnersResponse struct {
@@ -11306,7 +11506,7 @@ type ListPartnersResponse struct {
 
 func (x *ListPartnersResponse) Reset() {
 	*x = ListPartnersResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[137]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[141]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11318,7 +11518,7 @@ func (x *ListPartnersResponse) String() string {
 func (*ListPartnersResponse) ProtoMessage() {}
 
 func (x *ListPartnersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[137]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[141]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11331,7 +11531,7 @@ func (x *ListPartnersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPartnersResponse.ProtoReflect.Descriptor instead.
 func (*ListPartnersResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{137}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{141}
 }
 
 func (x *ListPartnersResponse) GetPartners() []*Partner {
@@ -11371,7 +11571,7 @@ type Partner struct {
 
 func (x *Partner) Reset() {
 	*x = Partner{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[138]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[142]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11383,7 +11583,7 @@ func (x *Partner) String() string {
 func (*Partner) ProtoMessage() {}
 
 func (x *Partner) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[138]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[142]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11396,7 +11596,7 @@ func (x *Partner) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Partner.ProtoReflect.Descriptor instead.
 func (*Partner) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{138}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{142}
 }
 
 func (x *Partner) GetAdministrations() []string {
@@ -11482,7 +11682,7 @@ type Delivering struct {
 
 func (x *Delivering) Reset() {
 	*x = Delivering{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[139]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[143]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11494,7 +11694,7 @@ func (x *Delivering) String() string {
 func (*Delivering) ProtoMessage() {}
 
 func (x *Delivering) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[139]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[143]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11507,7 +11707,7 @@ func (x *Delivering) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivering.ProtoReflect.Descriptor instead.
 func (*Delivering) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{139}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{143}
 }
 
 func (x *Delivering) GetPartner() string {
@@ -11567,7 +11767,7 @@ type Validity struct {
 
 func (x *Validity) Reset() {
 	*x = Validity{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[140]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[144]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11579,7 +11779,7 @@ func (x *Validity) String() string {
 func (*Validity) ProtoMessage() {}
 
 func (x *Validity) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[140]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[144]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11592,7 +11792,7 @@ func (x *Validity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Validity.ProtoReflect.Descriptor instead.
 func (*Validity) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{140}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{144}
 }
 
 func (x *Validity) GetKind() string {
@@ -11631,7 +11831,7 @@ type ListQueuesRequest struct {
 
 func (x *ListQueuesRequest) Reset() {
 	*x = ListQueuesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[141]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[145]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11643,7 +11843,7 @@ func (x *ListQueuesRequest) String() string {
 func (*ListQueuesRequest) ProtoMessage() {}
 
 func (x *ListQueuesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[141]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[145]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11656,7 +11856,7 @@ func (x *ListQueuesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueuesRequest.ProtoReflect.Descriptor instead.
 func (*ListQueuesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{141}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{145}
 }
 
 type ListQueuesResponse struct {
@@ -11670,7 +11870,7 @@ type ListQueuesResponse struct {
 
 func (x *ListQueuesResponse) Reset() {
 	*x = ListQueuesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[142]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[146]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11682,7 +11882,7 @@ func (x *ListQueuesResponse) String() string {
 func (*ListQueuesResponse) ProtoMessage() {}
 
 func (x *ListQueuesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[142]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[146]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11695,7 +11895,7 @@ func (x *ListQueuesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueuesResponse.ProtoReflect.Descriptor instead.
 func (*ListQueuesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{142}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{146}
 }
 
 func (x *ListQueuesResponse) GetQueues() []*Queue {
@@ -11731,7 +11931,7 @@ type Queue struct {
 
 func (x *Queue) Reset() {
 	*x = Queue{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[143]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[147]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11743,7 +11943,7 @@ func (x *Queue) String() string {
 func (*Queue) ProtoMessage() {}
 
 func (x *Queue) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[143]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[147]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11756,7 +11956,7 @@ func (x *Queue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Queue.ProtoReflect.Descriptor instead.
 func (*Queue) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{143}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{147}
 }
 
 func (x *Queue) GetPartner() string {
@@ -11821,7 +12021,7 @@ type ListWaitsRequest struct {
 
 func (x *ListWaitsRequest) Reset() {
 	*x = ListWaitsRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[144]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[148]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11833,7 +12033,7 @@ func (x *ListWaitsRequest) String() string {
 func (*ListWaitsRequest) ProtoMessage() {}
 
 func (x *ListWaitsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[144]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[148]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11846,7 +12046,7 @@ func (x *ListWaitsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListWaitsRequest.ProtoReflect.Descriptor instead.
 func (*ListWaitsRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{144}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{148}
 }
 
 func (x *ListWaitsRequest) GetPartner() string {
@@ -11887,7 +12087,7 @@ type ListWaitsResponse struct {
 
 func (x *ListWaitsResponse) Reset() {
 	*x = ListWaitsResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[145]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[149]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11899,7 +12099,7 @@ func (x *ListWaitsResponse) String() string {
 func (*ListWaitsResponse) ProtoMessage() {}
 
 func (x *ListWaitsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[145]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[149]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11912,7 +12112,7 @@ func (x *ListWaitsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListWaitsResponse.ProtoReflect.Descriptor instead.
 func (*ListWaitsResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{145}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{149}
 }
 
 func (x *ListWaitsResponse) GetWaits() []*Wait {
@@ -11953,7 +12153,7 @@ type Wait struct {
 
 func (x *Wait) Reset() {
 	*x = Wait{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[146]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[150]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -11965,7 +12165,7 @@ func (x *Wait) String() string {
 func (*Wait) ProtoMessage() {}
 
 func (x *Wait) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[146]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[150]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -11978,7 +12178,7 @@ func (x *Wait) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Wait.ProtoReflect.Descriptor instead.
 func (*Wait) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{146}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{150}
 }
 
 func (x *Wait) GetMessageId() string {
@@ -12076,7 +12276,7 @@ type TryRequest struct {
 
 func (x *TryRequest) Reset() {
 	*x = TryRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[147]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[151]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12088,7 +12288,7 @@ func (x *TryRequest) String() string {
 func (*TryRequest) ProtoMessage() {}
 
 func (x *TryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[147]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[151]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12101,7 +12301,7 @@ func (x *TryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TryRequest.ProtoReflect.Descriptor instead.
 func (*TryRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{147}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{151}
 }
 
 func (x *TryRequest) GetMessageIds() []string {
@@ -12130,7 +12330,7 @@ type TryResponse struct {
 
 func (x *TryResponse) Reset() {
 	*x = TryResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[148]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[152]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12142,7 +12342,7 @@ func (x *TryResponse) String() string {
 func (*TryResponse) ProtoMessage() {}
 
 func (x *TryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[148]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[152]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12155,7 +12355,7 @@ func (x *TryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TryResponse.ProtoReflect.Descriptor instead.
 func (*TryResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{148}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{152}
 }
 
 func (x *TryResponse) GetTried() int32 {
@@ -12182,7 +12382,7 @@ type ListDeadLettersRequest struct {
 
 func (x *ListDeadLettersRequest) Reset() {
 	*x = ListDeadLettersRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[149]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[153]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12194,7 +12394,7 @@ func (x *ListDeadLettersRequest) String() string {
 func (*ListDeadLettersRequest) ProtoMessage() {}
 
 func (x *ListDeadLettersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[149]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[153]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12207,7 +12407,7 @@ func (x *ListDeadLettersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeadLettersRequest.ProtoReflect.Descriptor instead.
 func (*ListDeadLettersRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{149}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{153}
 }
 
 func (x *ListDeadLettersRequest) GetPageSize() int32 {
@@ -12234,7 +12434,7 @@ type ListDeadLettersResponse struct {
 
 func (x *ListDeadLettersResponse) Reset() {
 	*x = ListDeadLettersResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[150]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[154]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12246,7 +12446,7 @@ func (x *ListDeadLettersResponse) String() string {
 func (*ListDeadLettersResponse) ProtoMessage() {}
 
 func (x *ListDeadLettersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[150]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[154]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12259,7 +12459,7 @@ func (x *ListDeadLettersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeadLettersResponse.ProtoReflect.Descriptor instead.
 func (*ListDeadLettersResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{150}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{154}
 }
 
 func (x *ListDeadLettersResponse) GetLetters() []*DeadLetter {
@@ -12303,7 +12503,7 @@ type DeadLetter struct {
 
 func (x *DeadLetter) Reset() {
 	*x = DeadLetter{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[151]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[155]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12315,7 +12515,7 @@ func (x *DeadLetter) String() string {
 func (*DeadLetter) ProtoMessage() {}
 
 func (x *DeadLetter) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[151]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[155]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12328,7 +12528,7 @@ func (x *DeadLetter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeadLetter.ProtoReflect.Descriptor instead.
 func (*DeadLetter) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{151}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{155}
 }
 
 func (x *DeadLetter) GetMessageId() string {
@@ -12446,7 +12646,7 @@ type Settlement struct {
 
 func (x *Settlement) Reset() {
 	*x = Settlement{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[152]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[156]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12458,7 +12658,7 @@ func (x *Settlement) String() string {
 func (*Settlement) ProtoMessage() {}
 
 func (x *Settlement) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[152]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[156]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12471,7 +12671,7 @@ func (x *Settlement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Settlement.ProtoReflect.Descriptor instead.
 func (*Settlement) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{152}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{156}
 }
 
 func (x *Settlement) GetReason() string {
@@ -12527,7 +12727,7 @@ type RedriveRequest struct {
 
 func (x *RedriveRequest) Reset() {
 	*x = RedriveRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[153]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[157]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12539,7 +12739,7 @@ func (x *RedriveRequest) String() string {
 func (*RedriveRequest) ProtoMessage() {}
 
 func (x *RedriveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[153]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[157]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12552,7 +12752,7 @@ func (x *RedriveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RedriveRequest.ProtoReflect.Descriptor instead.
 func (*RedriveRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{153}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{157}
 }
 
 func (x *RedriveRequest) GetMessageId() string {
@@ -12578,7 +12778,7 @@ type RepairRequest struct {
 
 func (x *RepairRequest) Reset() {
 	*x = RepairRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[154]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[158]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12590,7 +12790,7 @@ func (x *RepairRequest) String() string {
 func (*RepairRequest) ProtoMessage() {}
 
 func (x *RepairRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[154]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[158]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12603,7 +12803,7 @@ func (x *RepairRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RepairRequest.ProtoReflect.Descriptor instead.
 func (*RepairRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{154}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{158}
 }
 
 func (x *RepairRequest) GetMessageId() string {
@@ -12626,7 +12826,7 @@ type SettleRequest struct {
 
 func (x *SettleRequest) Reset() {
 	*x = SettleRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[155]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[159]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12638,7 +12838,7 @@ func (x *SettleRequest) String() string {
 func (*SettleRequest) ProtoMessage() {}
 
 func (x *SettleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[155]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[159]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12651,7 +12851,7 @@ func (x *SettleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SettleRequest.ProtoReflect.Descriptor instead.
 func (*SettleRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{155}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{159}
 }
 
 func (x *SettleRequest) GetMessageId() string {
@@ -12686,7 +12886,7 @@ type ConfirmSettlementRequest struct {
 
 func (x *ConfirmSettlementRequest) Reset() {
 	*x = ConfirmSettlementRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[156]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[160]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12698,7 +12898,7 @@ func (x *ConfirmSettlementRequest) String() string {
 func (*ConfirmSettlementRequest) ProtoMessage() {}
 
 func (x *ConfirmSettlementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[156]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[160]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12711,7 +12911,7 @@ func (x *ConfirmSettlementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmSettlementRequest.ProtoReflect.Descriptor instead.
 func (*ConfirmSettlementRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{156}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{160}
 }
 
 func (x *ConfirmSettlementRequest) GetMessageId() string {
@@ -12738,7 +12938,7 @@ type CheckPartnerRequest struct {
 
 func (x *CheckPartnerRequest) Reset() {
 	*x = CheckPartnerRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[157]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[161]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12750,7 +12950,7 @@ func (x *CheckPartnerRequest) String() string {
 func (*CheckPartnerRequest) ProtoMessage() {}
 
 func (x *CheckPartnerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[157]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[161]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12763,7 +12963,7 @@ func (x *CheckPartnerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckPartnerRequest.ProtoReflect.Descriptor instead.
 func (*CheckPartnerRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{157}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{161}
 }
 
 func (x *CheckPartnerRequest) GetPartner() string {
@@ -12792,7 +12992,7 @@ type PartnerCheck struct {
 
 func (x *PartnerCheck) Reset() {
 	*x = PartnerCheck{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[158]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[162]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12804,7 +13004,7 @@ func (x *PartnerCheck) String() string {
 func (*PartnerCheck) ProtoMessage() {}
 
 func (x *PartnerCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[158]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[162]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12817,7 +13017,7 @@ func (x *PartnerCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerCheck.ProtoReflect.Descriptor instead.
 func (*PartnerCheck) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{158}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{162}
 }
 
 func (x *PartnerCheck) GetStep() string {
@@ -12876,7 +13076,7 @@ type Loss struct {
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[159]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[163]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12888,7 +13088,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[159]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[163]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12901,7 +13101,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{159}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{163}
 }
 
 func (x *Loss) GetReason() LossReason {
@@ -12971,7 +13171,7 @@ type LostValue struct {
 
 func (x *LostValue) Reset() {
 	*x = LostValue{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[160]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[164]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12983,7 +13183,7 @@ func (x *LostValue) String() string {
 func (*LostValue) ProtoMessage() {}
 
 func (x *LostValue) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[160]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[164]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12996,7 +13196,7 @@ func (x *LostValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LostValue.ProtoReflect.Descriptor instead.
 func (*LostValue) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{160}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{164}
 }
 
 func (x *LostValue) GetLocation() string {
@@ -13053,7 +13253,7 @@ type ElsewhereRequest struct {
 
 func (x *ElsewhereRequest) Reset() {
 	*x = ElsewhereRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[161]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[165]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13065,7 +13265,7 @@ func (x *ElsewhereRequest) String() string {
 func (*ElsewhereRequest) ProtoMessage() {}
 
 func (x *ElsewhereRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[161]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[165]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13078,7 +13278,7 @@ func (x *ElsewhereRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElsewhereRequest.ProtoReflect.Descriptor instead.
 func (*ElsewhereRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{161}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{165}
 }
 
 func (x *ElsewhereRequest) GetText() string {
@@ -13107,7 +13307,7 @@ type ElsewhereResponse struct {
 
 func (x *ElsewhereResponse) Reset() {
 	*x = ElsewhereResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[162]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[166]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13119,7 +13319,7 @@ func (x *ElsewhereResponse) String() string {
 func (*ElsewhereResponse) ProtoMessage() {}
 
 func (x *ElsewhereResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[162]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[166]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13132,7 +13332,7 @@ func (x *ElsewhereResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElsewhereResponse.ProtoReflect.Descriptor instead.
 func (*ElsewhereResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{162}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{166}
 }
 
 func (x *ElsewhereResponse) GetGlimpses() []*Glimpse {
@@ -13163,7 +13363,7 @@ type Glimpse struct {
 
 func (x *Glimpse) Reset() {
 	*x = Glimpse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[163]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[167]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13175,7 +13375,7 @@ func (x *Glimpse) String() string {
 func (*Glimpse) ProtoMessage() {}
 
 func (x *Glimpse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[163]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[167]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13188,7 +13388,7 @@ func (x *Glimpse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Glimpse.ProtoReflect.Descriptor instead.
 func (*Glimpse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{163}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{167}
 }
 
 func (x *Glimpse) GetMovementId() string {
@@ -13223,7 +13423,7 @@ type OpenMovementRequest struct {
 
 func (x *OpenMovementRequest) Reset() {
 	*x = OpenMovementRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[164]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[168]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13235,7 +13435,7 @@ func (x *OpenMovementRequest) String() string {
 func (*OpenMovementRequest) ProtoMessage() {}
 
 func (x *OpenMovementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[164]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[168]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13248,7 +13448,7 @@ func (x *OpenMovementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenMovementRequest.ProtoReflect.Descriptor instead.
 func (*OpenMovementRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{164}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{168}
 }
 
 func (x *OpenMovementRequest) GetMovementId() string {
@@ -13281,7 +13481,7 @@ type OverridesRequest struct {
 
 func (x *OverridesRequest) Reset() {
 	*x = OverridesRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[165]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[169]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13293,7 +13493,7 @@ func (x *OverridesRequest) String() string {
 func (*OverridesRequest) ProtoMessage() {}
 
 func (x *OverridesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[165]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[169]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13306,7 +13506,7 @@ func (x *OverridesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OverridesRequest.ProtoReflect.Descriptor instead.
 func (*OverridesRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{165}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{169}
 }
 
 func (x *OverridesRequest) GetOffice() string {
@@ -13351,7 +13551,7 @@ type OverridesResponse struct {
 
 func (x *OverridesResponse) Reset() {
 	*x = OverridesResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[166]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[170]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13363,7 +13563,7 @@ func (x *OverridesResponse) String() string {
 func (*OverridesResponse) ProtoMessage() {}
 
 func (x *OverridesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[166]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[170]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13376,7 +13576,7 @@ func (x *OverridesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OverridesResponse.ProtoReflect.Descriptor instead.
 func (*OverridesResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{166}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{170}
 }
 
 func (x *OverridesResponse) GetOffice() string {
@@ -13435,7 +13635,7 @@ type Override struct {
 
 func (x *Override) Reset() {
 	*x = Override{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[167]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[171]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13447,7 +13647,7 @@ func (x *Override) String() string {
 func (*Override) ProtoMessage() {}
 
 func (x *Override) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[167]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[171]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13460,7 +13660,7 @@ func (x *Override) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Override.ProtoReflect.Descriptor instead.
 func (*Override) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{167}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{171}
 }
 
 func (x *Override) GetAt() *timestamppb.Timestamp {
@@ -13526,7 +13726,7 @@ type CoverageRequest struct {
 
 func (x *CoverageRequest) Reset() {
 	*x = CoverageRequest{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[168]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[172]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13538,7 +13738,7 @@ func (x *CoverageRequest) String() string {
 func (*CoverageRequest) ProtoMessage() {}
 
 func (x *CoverageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[168]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[172]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13551,7 +13751,7 @@ func (x *CoverageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoverageRequest.ProtoReflect.Descriptor instead.
 func (*CoverageRequest) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{168}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{172}
 }
 
 func (x *CoverageRequest) GetMonth() string {
@@ -13588,7 +13788,7 @@ type CoverageResponse struct {
 
 func (x *CoverageResponse) Reset() {
 	*x = CoverageResponse{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[169]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[173]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13600,7 +13800,7 @@ func (x *CoverageResponse) String() string {
 func (*CoverageResponse) ProtoMessage() {}
 
 func (x *CoverageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[169]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[173]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13613,7 +13813,7 @@ func (x *CoverageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoverageResponse.ProtoReflect.Descriptor instead.
 func (*CoverageResponse) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{169}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{173}
 }
 
 func (x *CoverageResponse) GetMonth() string {
@@ -13659,7 +13859,7 @@ type Coverage struct {
 
 func (x *Coverage) Reset() {
 	*x = Coverage{}
-	mi := &file_exchange_v1_exchange_proto_msgTypes[170]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[174]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -13671,7 +13871,7 @@ func (x *Coverage) String() string {
 func (*Coverage) ProtoMessage() {}
 
 func (x *Coverage) ProtoReflect() protoreflect.Message {
-	mi := &file_exchange_v1_exchange_proto_msgTypes[170]
+	mi := &file_exchange_v1_exchange_proto_msgTypes[174]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -13684,7 +13884,7 @@ func (x *Coverage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Coverage.ProtoReflect.Descriptor instead.
 func (*Coverage) Descriptor() ([]byte, []int) {
-	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{170}
+	return file_exchange_v1_exchange_proto_rawDescGZIP(), []int{174}
 }
 
 func (x *Coverage) GetExitOffice() string {
@@ -14030,7 +14230,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x04note\x18\v \x01(\tR\x04note\x12\x12\n" +
 	"\x04part\x18\f \x01(\x05R\x04part\x12\x1d\n" +
 	"\n" +
-	"source_row\x18\r \x01(\tR\tsourceRow\"\xf1\a\n" +
+	"source_row\x18\r \x01(\tR\tsourceRow\"\xa3\b\n" +
 	"\n" +
 	"Submission\x12#\n" +
 	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x16\n" +
@@ -14061,7 +14261,8 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x04duty\x18> \x01(\x0e2\x11.exchange.v1.DutyR\x04duty\x12-\n" +
 	"\afilings\x18? \x03(\v2\x13.exchange.v1.FilingR\afilings\x12\x0e\n" +
 	"\x02to\x18@ \x01(\tR\x02to\x12/\n" +
-	"\x06second\x18A \x01(\v2\x17.exchange.v1.SubmissionR\x06second\"\xb3\x01\n" +
+	"\x06second\x18A \x01(\v2\x17.exchange.v1.SubmissionR\x06second\x120\n" +
+	"\tduplicate\x18B \x01(\v2\x12.exchange.v1.FaultR\tduplicate\"\xb3\x01\n" +
 	"\x06Ruling\x12\x18\n" +
 	"\averdict\x18\x01 \x01(\tR\averdict\x12\x1f\n" +
 	"\vtext_digest\x18\x02 \x01(\tR\n" +
@@ -14343,9 +14544,18 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x0eDeliverRequest\x12\x16\n" +
 	"\x06header\x18\x01 \x01(\fR\x06header\x12\x1c\n" +
 	"\tsignature\x18\x02 \x01(\fR\tsignature\x12\x18\n" +
-	"\apayload\x18\x03 \x01(\fR\apayload\"I\n" +
+	"\apayload\x18\x03 \x01(\fR\apayload\"{\n" +
 	"\x0fDeliverResponse\x126\n" +
-	"\areceipt\x18\x01 \x01(\v2\x1c.exchange.v1.SignedStatementR\areceipt\"H\n" +
+	"\areceipt\x18\x01 \x01(\v2\x1c.exchange.v1.SignedStatementR\areceipt\x120\n" +
+	"\tduplicate\x18\x02 \x01(\v2\x12.exchange.v1.FaultR\tduplicate\"G\n" +
+	"\x11PeerStatusRequest\x122\n" +
+	"\x05query\x18\x01 \x01(\v2\x1c.exchange.v1.SignedStatementR\x05query\"J\n" +
+	"\x12PeerStatusResponse\x124\n" +
+	"\x06status\x18\x01 \x01(\v2\x1c.exchange.v1.SignedStatementR\x06status\"L\n" +
+	"\x12PeerReceiptRequest\x126\n" +
+	"\areceipt\x18\x01 \x01(\v2\x1c.exchange.v1.SignedStatementR\areceipt\"+\n" +
+	"\x13PeerReceiptResponse\x12\x14\n" +
+	"\x05state\x18\x01 \x01(\tR\x05state\"H\n" +
 	"\x12PeerBalanceRequest\x122\n" +
 	"\x05query\x18\x01 \x01(\v2\x1c.exchange.v1.SignedStatementR\x05query\"M\n" +
 	"\x13PeerBalanceResponse\x126\n" +
@@ -15077,10 +15287,12 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x04List\x12 .exchange.v1.ListMappingsRequest\x1a!.exchange.v1.ListMappingsResponse\"\x18\xf0\xbb\x18\v\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/mappings\x12Z\n" +
 	"\x03Get\x12\x1e.exchange.v1.GetMappingRequest\x1a\x14.exchange.v1.Mapping\"\x1d\xf0\xbb\x18\v\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/mappings:read2l\n" +
 	"\fAuditService\x12\\\n" +
-	"\x04List\x12\x1d.exchange.v1.ListAuditRequest\x1a\x1e.exchange.v1.ListAuditResponse\"\x15\xf0\xbb\x18\r\x82\xd3\xe4\x93\x02\v\x12\t/v1/audit2\xd6\x02\n" +
+	"\x04List\x12\x1d.exchange.v1.ListAuditRequest\x1a\x1e.exchange.v1.ListAuditResponse\"\x15\xf0\xbb\x18\r\x82\xd3\xe4\x93\x02\v\x12\t/v1/audit2\xdd\x04\n" +
 	"\vPeerService\x12J\n" +
-	"\aDeliver\x12\x1b.exchange.v1.DeliverRequest\x1a\x1c.exchange.v1.DeliverResponse\"\x04\xf0\xbb\x18\x04\x12R\n" +
-	"\aBalance\x12\x1f.exchange.v1.PeerBalanceRequest\x1a .exchange.v1.PeerBalanceResponse\"\x04\xf0\xbb\x18\b\x12U\n" +
+	"\aDeliver\x12\x1b.exchange.v1.DeliverRequest\x1a\x1c.exchange.v1.DeliverResponse\"\x04\xf0\xbb\x18\x04\x12s\n" +
+	"\aBalance\x12\x1f.exchange.v1.PeerBalanceRequest\x1a .exchange.v1.PeerBalanceResponse\"%\xf0\xbb\x18\b\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/deliveries:balance\x12o\n" +
+	"\x06Status\x12\x1e.exchange.v1.PeerStatusRequest\x1a\x1f.exchange.v1.PeerStatusResponse\"$\xf0\xbb\x18\b\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/deliveries:status\x12s\n" +
+	"\aReceipt\x12\x1f.exchange.v1.PeerReceiptRequest\x1a .exchange.v1.PeerReceiptResponse\"%\xf0\xbb\x18\x04\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/deliveries:receipt\x12U\n" +
 	"\n" +
 	"Attachment\x12\".exchange.v1.PeerAttachmentRequest\x1a\x1b.exchange.v1.AttachmentPart\"\x04\xf0\xbb\x18\x040\x01\x12P\n" +
 	"\tIntroduce\x12\x1d.exchange.v1.IntroduceRequest\x1a\x1e.exchange.v1.IntroduceResponse\"\x04\xf0\xbb\x18\b2\xa6\x03\n" +
@@ -15136,7 +15348,7 @@ func file_exchange_v1_exchange_proto_rawDescGZIP() []byte {
 }
 
 var file_exchange_v1_exchange_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 175)
+var file_exchange_v1_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 179)
 var file_exchange_v1_exchange_proto_goTypes = []any{
 	(Right)(0),                         // 0: exchange.v1.Right
 	(Duty)(0),                          // 1: exchange.v1.Duty
@@ -15225,455 +15437,468 @@ var file_exchange_v1_exchange_proto_goTypes = []any{
 	(*ReleaseLeaseResponse)(nil),       // 84: exchange.v1.ReleaseLeaseResponse
 	(*DeliverRequest)(nil),             // 85: exchange.v1.DeliverRequest
 	(*DeliverResponse)(nil),            // 86: exchange.v1.DeliverResponse
-	(*PeerBalanceRequest)(nil),         // 87: exchange.v1.PeerBalanceRequest
-	(*PeerBalanceResponse)(nil),        // 88: exchange.v1.PeerBalanceResponse
-	(*ListBalancesRequest)(nil),        // 89: exchange.v1.ListBalancesRequest
-	(*ListBalancesResponse)(nil),       // 90: exchange.v1.ListBalancesResponse
-	(*RunBalanceRequest)(nil),          // 91: exchange.v1.RunBalanceRequest
-	(*Balance)(nil),                    // 92: exchange.v1.Balance
-	(*ListDifferencesRequest)(nil),     // 93: exchange.v1.ListDifferencesRequest
-	(*ListDifferencesResponse)(nil),    // 94: exchange.v1.ListDifferencesResponse
-	(*Difference)(nil),                 // 95: exchange.v1.Difference
-	(*FindMovementsRequest)(nil),       // 96: exchange.v1.FindMovementsRequest
-	(*FindMovementsResponse)(nil),      // 97: exchange.v1.FindMovementsResponse
-	(*GetMovementRequest)(nil),         // 98: exchange.v1.GetMovementRequest
-	(*ListMovementsRequest)(nil),       // 99: exchange.v1.ListMovementsRequest
-	(*ListMovementsResponse)(nil),      // 100: exchange.v1.ListMovementsResponse
-	(*TimelineRequest)(nil),            // 101: exchange.v1.TimelineRequest
-	(*TimelineResponse)(nil),           // 102: exchange.v1.TimelineResponse
-	(*Step)(nil),                       // 103: exchange.v1.Step
-	(*AnnouncedRequest)(nil),           // 104: exchange.v1.AnnouncedRequest
-	(*AnnouncedResponse)(nil),          // 105: exchange.v1.AnnouncedResponse
-	(*AnnouncedDocument)(nil),          // 106: exchange.v1.AnnouncedDocument
-	(*AnnouncedValue)(nil),             // 107: exchange.v1.AnnouncedValue
-	(*RecordArrivalRequest)(nil),       // 108: exchange.v1.RecordArrivalRequest
-	(*RecordDepartureRequest)(nil),     // 109: exchange.v1.RecordDepartureRequest
-	(*Movement)(nil),                   // 110: exchange.v1.Movement
-	(*Control)(nil),                    // 111: exchange.v1.Control
-	(*NamedAttachment)(nil),            // 112: exchange.v1.NamedAttachment
-	(*PutAttachmentRequest)(nil),       // 113: exchange.v1.PutAttachmentRequest
-	(*GetUploadRequest)(nil),           // 114: exchange.v1.GetUploadRequest
-	(*Upload)(nil),                     // 115: exchange.v1.Upload
-	(*ListAttachmentsRequest)(nil),     // 116: exchange.v1.ListAttachmentsRequest
-	(*ListAttachmentsResponse)(nil),    // 117: exchange.v1.ListAttachmentsResponse
-	(*ReadAttachmentRequest)(nil),      // 118: exchange.v1.ReadAttachmentRequest
-	(*PeerAttachmentRequest)(nil),      // 119: exchange.v1.PeerAttachmentRequest
-	(*AttachmentPart)(nil),             // 120: exchange.v1.AttachmentPart
-	(*Recognition)(nil),                // 121: exchange.v1.Recognition
-	(*MovementTransit)(nil),            // 122: exchange.v1.MovementTransit
-	(*TransitTermination)(nil),         // 123: exchange.v1.TransitTermination
-	(*HandleOnPaperRequest)(nil),       // 124: exchange.v1.HandleOnPaperRequest
-	(*PaperHandling)(nil),              // 125: exchange.v1.PaperHandling
-	(*Filing)(nil),                     // 126: exchange.v1.Filing
-	(*FilingComparison)(nil),           // 127: exchange.v1.FilingComparison
-	(*Telling)(nil),                    // 128: exchange.v1.Telling
-	(*ToldArrival)(nil),                // 129: exchange.v1.ToldArrival
-	(*WaybillAccount)(nil),             // 130: exchange.v1.WaybillAccount
-	(*Figures)(nil),                    // 131: exchange.v1.Figures
-	(*Amendment)(nil),                  // 132: exchange.v1.Amendment
-	(*Opening)(nil),                    // 133: exchange.v1.Opening
-	(*Identifier)(nil),                 // 134: exchange.v1.Identifier
-	(*Comparison)(nil),                 // 135: exchange.v1.Comparison
-	(*NotCompared)(nil),                // 136: exchange.v1.NotCompared
-	(*Discrepancy)(nil),                // 137: exchange.v1.Discrepancy
-	(*IntroduceRequest)(nil),           // 138: exchange.v1.IntroduceRequest
-	(*IntroduceResponse)(nil),          // 139: exchange.v1.IntroduceResponse
-	(*CardRequest)(nil),                // 140: exchange.v1.CardRequest
-	(*PartnerCard)(nil),                // 141: exchange.v1.PartnerCard
-	(*ListPartnersRequest)(nil),        // 142: exchange.v1.ListPartnersRequest
-	(*ListPartnersResponse)(nil),       // 143: exchange.v1.ListPartnersResponse
-	(*Partner)(nil),                    // 144: exchange.v1.Partner
-	(*Delivering)(nil),                 // 145: exchange.v1.Delivering
-	(*Validity)(nil),                   // 146: exchange.v1.Validity
-	(*ListQueuesRequest)(nil),          // 147: exchange.v1.ListQueuesRequest
-	(*ListQueuesResponse)(nil),         // 148: exchange.v1.ListQueuesResponse
-	(*Queue)(nil),                      // 149: exchange.v1.Queue
-	(*ListWaitsRequest)(nil),           // 150: exchange.v1.ListWaitsRequest
-	(*ListWaitsResponse)(nil),          // 151: exchange.v1.ListWaitsResponse
-	(*Wait)(nil),                       // 152: exchange.v1.Wait
-	(*TryRequest)(nil),                 // 153: exchange.v1.TryRequest
-	(*TryResponse)(nil),                // 154: exchange.v1.TryResponse
-	(*ListDeadLettersRequest)(nil),     // 155: exchange.v1.ListDeadLettersRequest
-	(*ListDeadLettersResponse)(nil),    // 156: exchange.v1.ListDeadLettersResponse
-	(*DeadLetter)(nil),                 // 157: exchange.v1.DeadLetter
-	(*Settlement)(nil),                 // 158: exchange.v1.Settlement
-	(*RedriveRequest)(nil),             // 159: exchange.v1.RedriveRequest
-	(*RepairRequest)(nil),              // 160: exchange.v1.RepairRequest
-	(*SettleRequest)(nil),              // 161: exchange.v1.SettleRequest
-	(*ConfirmSettlementRequest)(nil),   // 162: exchange.v1.ConfirmSettlementRequest
-	(*CheckPartnerRequest)(nil),        // 163: exchange.v1.CheckPartnerRequest
-	(*PartnerCheck)(nil),               // 164: exchange.v1.PartnerCheck
-	(*Loss)(nil),                       // 165: exchange.v1.Loss
-	(*LostValue)(nil),                  // 166: exchange.v1.LostValue
-	(*ElsewhereRequest)(nil),           // 167: exchange.v1.ElsewhereRequest
-	(*ElsewhereResponse)(nil),          // 168: exchange.v1.ElsewhereResponse
-	(*Glimpse)(nil),                    // 169: exchange.v1.Glimpse
-	(*OpenMovementRequest)(nil),        // 170: exchange.v1.OpenMovementRequest
-	(*OverridesRequest)(nil),           // 171: exchange.v1.OverridesRequest
-	(*OverridesResponse)(nil),          // 172: exchange.v1.OverridesResponse
-	(*Override)(nil),                   // 173: exchange.v1.Override
-	(*CoverageRequest)(nil),            // 174: exchange.v1.CoverageRequest
-	(*CoverageResponse)(nil),           // 175: exchange.v1.CoverageResponse
-	(*Coverage)(nil),                   // 176: exchange.v1.Coverage
-	nil,                                // 177: exchange.v1.ExplainResponse.NamespacesEntry
-	nil,                                // 178: exchange.v1.UnreadPlace.NamespacesEntry
-	nil,                                // 179: exchange.v1.Fault.NamespacesEntry
-	nil,                                // 180: exchange.v1.LostValue.NamespacesEntry
-	(*timestamppb.Timestamp)(nil),      // 181: google.protobuf.Timestamp
-	(*descriptorpb.MethodOptions)(nil), // 182: google.protobuf.MethodOptions
+	(*PeerStatusRequest)(nil),          // 87: exchange.v1.PeerStatusRequest
+	(*PeerStatusResponse)(nil),         // 88: exchange.v1.PeerStatusResponse
+	(*PeerReceiptRequest)(nil),         // 89: exchange.v1.PeerReceiptRequest
+	(*PeerReceiptResponse)(nil),        // 90: exchange.v1.PeerReceiptResponse
+	(*PeerBalanceRequest)(nil),         // 91: exchange.v1.PeerBalanceRequest
+	(*PeerBalanceResponse)(nil),        // 92: exchange.v1.PeerBalanceResponse
+	(*ListBalancesRequest)(nil),        // 93: exchange.v1.ListBalancesRequest
+	(*ListBalancesResponse)(nil),       // 94: exchange.v1.ListBalancesResponse
+	(*RunBalanceRequest)(nil),          // 95: exchange.v1.RunBalanceRequest
+	(*Balance)(nil),                    // 96: exchange.v1.Balance
+	(*ListDifferencesRequest)(nil),     // 97: exchange.v1.ListDifferencesRequest
+	(*ListDifferencesResponse)(nil),    // 98: exchange.v1.ListDifferencesResponse
+	(*Difference)(nil),                 // 99: exchange.v1.Difference
+	(*FindMovementsRequest)(nil),       // 100: exchange.v1.FindMovementsRequest
+	(*FindMovementsResponse)(nil),      // 101: exchange.v1.FindMovementsResponse
+	(*GetMovementRequest)(nil),         // 102: exchange.v1.GetMovementRequest
+	(*ListMovementsRequest)(nil),       // 103: exchange.v1.ListMovementsRequest
+	(*ListMovementsResponse)(nil),      // 104: exchange.v1.ListMovementsResponse
+	(*TimelineRequest)(nil),            // 105: exchange.v1.TimelineRequest
+	(*TimelineResponse)(nil),           // 106: exchange.v1.TimelineResponse
+	(*Step)(nil),                       // 107: exchange.v1.Step
+	(*AnnouncedRequest)(nil),           // 108: exchange.v1.AnnouncedRequest
+	(*AnnouncedResponse)(nil),          // 109: exchange.v1.AnnouncedResponse
+	(*AnnouncedDocument)(nil),          // 110: exchange.v1.AnnouncedDocument
+	(*AnnouncedValue)(nil),             // 111: exchange.v1.AnnouncedValue
+	(*RecordArrivalRequest)(nil),       // 112: exchange.v1.RecordArrivalRequest
+	(*RecordDepartureRequest)(nil),     // 113: exchange.v1.RecordDepartureRequest
+	(*Movement)(nil),                   // 114: exchange.v1.Movement
+	(*Control)(nil),                    // 115: exchange.v1.Control
+	(*NamedAttachment)(nil),            // 116: exchange.v1.NamedAttachment
+	(*PutAttachmentRequest)(nil),       // 117: exchange.v1.PutAttachmentRequest
+	(*GetUploadRequest)(nil),           // 118: exchange.v1.GetUploadRequest
+	(*Upload)(nil),                     // 119: exchange.v1.Upload
+	(*ListAttachmentsRequest)(nil),     // 120: exchange.v1.ListAttachmentsRequest
+	(*ListAttachmentsResponse)(nil),    // 121: exchange.v1.ListAttachmentsResponse
+	(*ReadAttachmentRequest)(nil),      // 122: exchange.v1.ReadAttachmentRequest
+	(*PeerAttachmentRequest)(nil),      // 123: exchange.v1.PeerAttachmentRequest
+	(*AttachmentPart)(nil),             // 124: exchange.v1.AttachmentPart
+	(*Recognition)(nil),                // 125: exchange.v1.Recognition
+	(*MovementTransit)(nil),            // 126: exchange.v1.MovementTransit
+	(*TransitTermination)(nil),         // 127: exchange.v1.TransitTermination
+	(*HandleOnPaperRequest)(nil),       // 128: exchange.v1.HandleOnPaperRequest
+	(*PaperHandling)(nil),              // 129: exchange.v1.PaperHandling
+	(*Filing)(nil),                     // 130: exchange.v1.Filing
+	(*FilingComparison)(nil),           // 131: exchange.v1.FilingComparison
+	(*Telling)(nil),                    // 132: exchange.v1.Telling
+	(*ToldArrival)(nil),                // 133: exchange.v1.ToldArrival
+	(*WaybillAccount)(nil),             // 134: exchange.v1.WaybillAccount
+	(*Figures)(nil),                    // 135: exchange.v1.Figures
+	(*Amendment)(nil),                  // 136: exchange.v1.Amendment
+	(*Opening)(nil),                    // 137: exchange.v1.Opening
+	(*Identifier)(nil),                 // 138: exchange.v1.Identifier
+	(*Comparison)(nil),                 // 139: exchange.v1.Comparison
+	(*NotCompared)(nil),                // 140: exchange.v1.NotCompared
+	(*Discrepancy)(nil),                // 141: exchange.v1.Discrepancy
+	(*IntroduceRequest)(nil),           // 142: exchange.v1.IntroduceRequest
+	(*IntroduceResponse)(nil),          // 143: exchange.v1.IntroduceResponse
+	(*CardRequest)(nil),                // 144: exchange.v1.CardRequest
+	(*PartnerCard)(nil),                // 145: exchange.v1.PartnerCard
+	(*ListPartnersRequest)(nil),        // 146: exchange.v1.ListPartnersRequest
+	(*ListPartnersResponse)(nil),       // 147: exchange.v1.ListPartnersResponse
+	(*Partner)(nil),                    // 148: exchange.v1.Partner
+	(*Delivering)(nil),                 // 149: exchange.v1.Delivering
+	(*Validity)(nil),                   // 150: exchange.v1.Validity
+	(*ListQueuesRequest)(nil),          // 151: exchange.v1.ListQueuesRequest
+	(*ListQueuesResponse)(nil),         // 152: exchange.v1.ListQueuesResponse
+	(*Queue)(nil),                      // 153: exchange.v1.Queue
+	(*ListWaitsRequest)(nil),           // 154: exchange.v1.ListWaitsRequest
+	(*ListWaitsResponse)(nil),          // 155: exchange.v1.ListWaitsResponse
+	(*Wait)(nil),                       // 156: exchange.v1.Wait
+	(*TryRequest)(nil),                 // 157: exchange.v1.TryRequest
+	(*TryResponse)(nil),                // 158: exchange.v1.TryResponse
+	(*ListDeadLettersRequest)(nil),     // 159: exchange.v1.ListDeadLettersRequest
+	(*ListDeadLettersResponse)(nil),    // 160: exchange.v1.ListDeadLettersResponse
+	(*DeadLetter)(nil),                 // 161: exchange.v1.DeadLetter
+	(*Settlement)(nil),                 // 162: exchange.v1.Settlement
+	(*RedriveRequest)(nil),             // 163: exchange.v1.RedriveRequest
+	(*RepairRequest)(nil),              // 164: exchange.v1.RepairRequest
+	(*SettleRequest)(nil),              // 165: exchange.v1.SettleRequest
+	(*ConfirmSettlementRequest)(nil),   // 166: exchange.v1.ConfirmSettlementRequest
+	(*CheckPartnerRequest)(nil),        // 167: exchange.v1.CheckPartnerRequest
+	(*PartnerCheck)(nil),               // 168: exchange.v1.PartnerCheck
+	(*Loss)(nil),                       // 169: exchange.v1.Loss
+	(*LostValue)(nil),                  // 170: exchange.v1.LostValue
+	(*ElsewhereRequest)(nil),           // 171: exchange.v1.ElsewhereRequest
+	(*ElsewhereResponse)(nil),          // 172: exchange.v1.ElsewhereResponse
+	(*Glimpse)(nil),                    // 173: exchange.v1.Glimpse
+	(*OpenMovementRequest)(nil),        // 174: exchange.v1.OpenMovementRequest
+	(*OverridesRequest)(nil),           // 175: exchange.v1.OverridesRequest
+	(*OverridesResponse)(nil),          // 176: exchange.v1.OverridesResponse
+	(*Override)(nil),                   // 177: exchange.v1.Override
+	(*CoverageRequest)(nil),            // 178: exchange.v1.CoverageRequest
+	(*CoverageResponse)(nil),           // 179: exchange.v1.CoverageResponse
+	(*Coverage)(nil),                   // 180: exchange.v1.Coverage
+	nil,                                // 181: exchange.v1.ExplainResponse.NamespacesEntry
+	nil,                                // 182: exchange.v1.UnreadPlace.NamespacesEntry
+	nil,                                // 183: exchange.v1.Fault.NamespacesEntry
+	nil,                                // 184: exchange.v1.LostValue.NamespacesEntry
+	(*timestamppb.Timestamp)(nil),      // 185: google.protobuf.Timestamp
+	(*descriptorpb.MethodOptions)(nil), // 186: google.protobuf.MethodOptions
 }
 var file_exchange_v1_exchange_proto_depIdxs = []int32{
-	181, // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	185, // 0: exchange.v1.SubmitRequest.expected_arrival:type_name -> google.protobuf.Timestamp
 	1,   // 1: exchange.v1.SubmitRequest.duty:type_name -> exchange.v1.Duty
-	181, // 2: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
+	185, // 2: exchange.v1.CheckRequest.expected_arrival:type_name -> google.protobuf.Timestamp
 	1,   // 3: exchange.v1.CheckRequest.duty:type_name -> exchange.v1.Duty
 	54,  // 4: exchange.v1.CheckResponse.faults:type_name -> exchange.v1.Fault
-	165, // 5: exchange.v1.CheckResponse.losses:type_name -> exchange.v1.Loss
-	181, // 6: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
+	169, // 5: exchange.v1.CheckResponse.losses:type_name -> exchange.v1.Loss
+	185, // 6: exchange.v1.ListSubmissionsRequest.since:type_name -> google.protobuf.Timestamp
 	45,  // 7: exchange.v1.ListSubmissionsResponse.submissions:type_name -> exchange.v1.Submission
 	45,  // 8: exchange.v1.SubmissionEvent.submission:type_name -> exchange.v1.Submission
 	44,  // 9: exchange.v1.ExplainResponse.origins:type_name -> exchange.v1.Origin
 	21,  // 10: exchange.v1.ExplainResponse.unread:type_name -> exchange.v1.UnreadPlace
-	177, // 11: exchange.v1.ExplainResponse.namespaces:type_name -> exchange.v1.ExplainResponse.NamespacesEntry
-	178, // 12: exchange.v1.UnreadPlace.namespaces:type_name -> exchange.v1.UnreadPlace.NamespacesEntry
-	181, // 13: exchange.v1.NumberBlock.handed_over:type_name -> google.protobuf.Timestamp
+	181, // 11: exchange.v1.ExplainResponse.namespaces:type_name -> exchange.v1.ExplainResponse.NamespacesEntry
+	182, // 12: exchange.v1.UnreadPlace.namespaces:type_name -> exchange.v1.UnreadPlace.NamespacesEntry
+	185, // 13: exchange.v1.NumberBlock.handed_over:type_name -> google.protobuf.Timestamp
 	25,  // 14: exchange.v1.ListNumberBlocksResponse.blocks:type_name -> exchange.v1.NumberBlock
 	30,  // 15: exchange.v1.ListNumberUsesResponse.uses:type_name -> exchange.v1.NumberUse
-	181, // 16: exchange.v1.NumberUse.taken:type_name -> google.protobuf.Timestamp
-	181, // 17: exchange.v1.SentMessage.created:type_name -> google.protobuf.Timestamp
+	185, // 16: exchange.v1.NumberUse.taken:type_name -> google.protobuf.Timestamp
+	185, // 17: exchange.v1.SentMessage.created:type_name -> google.protobuf.Timestamp
 	33,  // 18: exchange.v1.SentMessage.receipts:type_name -> exchange.v1.VerifiedReceipt
-	181, // 19: exchange.v1.VerifiedReceipt.verified:type_name -> google.protobuf.Timestamp
+	185, // 19: exchange.v1.VerifiedReceipt.verified:type_name -> google.protobuf.Timestamp
 	53,  // 20: exchange.v1.VerifiedReceipt.statement:type_name -> exchange.v1.SignedStatement
 	36,  // 21: exchange.v1.ListMessagesResponse.messages:type_name -> exchange.v1.MessageRecord
-	181, // 22: exchange.v1.MessageRecord.at:type_name -> google.protobuf.Timestamp
+	185, // 22: exchange.v1.MessageRecord.at:type_name -> google.protobuf.Timestamp
 	2,   // 23: exchange.v1.ListMappingsRequest.kind:type_name -> exchange.v1.MappingKind
 	40,  // 24: exchange.v1.ListMappingsResponse.mappings:type_name -> exchange.v1.Mapping
 	2,   // 25: exchange.v1.Mapping.kind:type_name -> exchange.v1.MappingKind
-	181, // 26: exchange.v1.ListAuditRequest.since:type_name -> google.protobuf.Timestamp
-	181, // 27: exchange.v1.ListAuditRequest.until:type_name -> google.protobuf.Timestamp
+	185, // 26: exchange.v1.ListAuditRequest.since:type_name -> google.protobuf.Timestamp
+	185, // 27: exchange.v1.ListAuditRequest.until:type_name -> google.protobuf.Timestamp
 	43,  // 28: exchange.v1.ListAuditResponse.entries:type_name -> exchange.v1.AuditEntry
-	181, // 29: exchange.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
-	181, // 30: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
-	181, // 31: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
+	185, // 29: exchange.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	185, // 30: exchange.v1.Submission.received:type_name -> google.protobuf.Timestamp
+	185, // 31: exchange.v1.Submission.expires:type_name -> google.protobuf.Timestamp
 	49,  // 32: exchange.v1.Submission.message:type_name -> exchange.v1.MessageStatus
 	54,  // 33: exchange.v1.Submission.faults:type_name -> exchange.v1.Fault
 	49,  // 34: exchange.v1.Submission.messages:type_name -> exchange.v1.MessageStatus
 	51,  // 35: exchange.v1.Submission.answer:type_name -> exchange.v1.BusinessAnswer
 	48,  // 36: exchange.v1.Submission.judgements:type_name -> exchange.v1.Judgement
 	47,  // 37: exchange.v1.Submission.approval:type_name -> exchange.v1.Approval
-	165, // 38: exchange.v1.Submission.losses:type_name -> exchange.v1.Loss
+	169, // 38: exchange.v1.Submission.losses:type_name -> exchange.v1.Loss
 	46,  // 39: exchange.v1.Submission.rulings:type_name -> exchange.v1.Ruling
 	1,   // 40: exchange.v1.Submission.duty:type_name -> exchange.v1.Duty
-	126, // 41: exchange.v1.Submission.filings:type_name -> exchange.v1.Filing
+	130, // 41: exchange.v1.Submission.filings:type_name -> exchange.v1.Filing
 	45,  // 42: exchange.v1.Submission.second:type_name -> exchange.v1.Submission
-	181, // 43: exchange.v1.Ruling.at:type_name -> google.protobuf.Timestamp
-	181, // 44: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
-	181, // 45: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
-	54,  // 46: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
-	181, // 47: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
-	181, // 48: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
-	181, // 49: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
-	53,  // 50: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
-	51,  // 51: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
-	50,  // 52: exchange.v1.MessageStatus.changes:type_name -> exchange.v1.Change
-	129, // 53: exchange.v1.MessageStatus.arrival:type_name -> exchange.v1.ToldArrival
-	112, // 54: exchange.v1.MessageStatus.attachments:type_name -> exchange.v1.NamedAttachment
-	181, // 55: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
-	52,  // 56: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
-	54,  // 57: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
-	179, // 58: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
-	64,  // 59: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
-	3,   // 60: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
-	64,  // 61: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
-	61,  // 62: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
-	49,  // 63: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	181, // 64: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
-	181, // 65: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
-	64,  // 66: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
-	61,  // 67: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
-	49,  // 68: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
-	181, // 69: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
-	181, // 70: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
-	54,  // 71: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
-	50,  // 72: exchange.v1.InboxMessage.changes:type_name -> exchange.v1.Change
-	181, // 73: exchange.v1.InboxMessage.acknowledged_at:type_name -> google.protobuf.Timestamp
-	65,  // 74: exchange.v1.InboxMessage.acknowledgements:type_name -> exchange.v1.Acknowledgement
-	112, // 75: exchange.v1.InboxMessage.attachments:type_name -> exchange.v1.NamedAttachment
-	181, // 76: exchange.v1.Acknowledgement.at:type_name -> google.protobuf.Timestamp
-	181, // 77: exchange.v1.CreateSubscriptionRequest.since:type_name -> google.protobuf.Timestamp
-	181, // 78: exchange.v1.CreateSubscriptionRequest.until:type_name -> google.protobuf.Timestamp
-	71,  // 79: exchange.v1.ListSubscriptionsResponse.subscriptions:type_name -> exchange.v1.Subscription
-	181, // 80: exchange.v1.Subscription.since:type_name -> google.protobuf.Timestamp
-	181, // 81: exchange.v1.Subscription.until:type_name -> google.protobuf.Timestamp
-	181, // 82: exchange.v1.Subscription.created:type_name -> google.protobuf.Timestamp
-	181, // 83: exchange.v1.Subscription.fetched:type_name -> google.protobuf.Timestamp
-	181, // 84: exchange.v1.Subscription.ended:type_name -> google.protobuf.Timestamp
-	72,  // 85: exchange.v1.Subscription.handouts:type_name -> exchange.v1.Handout
-	181, // 86: exchange.v1.Handout.until:type_name -> google.protobuf.Timestamp
-	181, // 87: exchange.v1.FetchResponse.until:type_name -> google.protobuf.Timestamp
-	75,  // 88: exchange.v1.FetchResponse.messages:type_name -> exchange.v1.FetchedMessage
-	64,  // 89: exchange.v1.FetchedMessage.message:type_name -> exchange.v1.InboxMessage
-	76,  // 90: exchange.v1.FetchedMessage.sealed:type_name -> exchange.v1.SealedMessage
-	76,  // 91: exchange.v1.ContentPart.sealed:type_name -> exchange.v1.SealedMessage
-	53,  // 92: exchange.v1.AcknowledgeFetchedRequest.receipts:type_name -> exchange.v1.SignedStatement
-	75,  // 93: exchange.v1.AcknowledgeFetchedResponse.messages:type_name -> exchange.v1.FetchedMessage
-	181, // 94: exchange.v1.RenewLeaseResponse.until:type_name -> google.protobuf.Timestamp
-	53,  // 95: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
-	53,  // 96: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
-	53,  // 97: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
-	92,  // 98: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
-	181, // 99: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
-	181, // 100: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
-	54,  // 101: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
-	181, // 102: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
-	181, // 103: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
-	95,  // 104: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
-	181, // 105: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
-	54,  // 106: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
-	110, // 107: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
-	4,   // 108: exchange.v1.ListMovementsRequest.worklist:type_name -> exchange.v1.Worklist
-	181, // 109: exchange.v1.ListMovementsRequest.expected_from:type_name -> google.protobuf.Timestamp
-	181, // 110: exchange.v1.ListMovementsRequest.expected_until:type_name -> google.protobuf.Timestamp
-	110, // 111: exchange.v1.ListMovementsResponse.movements:type_name -> exchange.v1.Movement
-	103, // 112: exchange.v1.TimelineResponse.steps:type_name -> exchange.v1.Step
-	181, // 113: exchange.v1.Step.at:type_name -> google.protobuf.Timestamp
-	54,  // 114: exchange.v1.Step.faults:type_name -> exchange.v1.Fault
-	106, // 115: exchange.v1.AnnouncedResponse.documents:type_name -> exchange.v1.AnnouncedDocument
-	107, // 116: exchange.v1.AnnouncedDocument.values:type_name -> exchange.v1.AnnouncedValue
-	181, // 117: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
-	181, // 118: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
-	134, // 119: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
-	135, // 120: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
-	137, // 121: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
-	133, // 122: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
-	132, // 123: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
-	181, // 124: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
-	181, // 125: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
-	54,  // 126: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
-	130, // 127: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
-	4,   // 128: exchange.v1.Movement.worklist:type_name -> exchange.v1.Worklist
-	181, // 129: exchange.v1.Movement.since:type_name -> google.protobuf.Timestamp
-	128, // 130: exchange.v1.Movement.told:type_name -> exchange.v1.Telling
-	126, // 131: exchange.v1.Movement.filings:type_name -> exchange.v1.Filing
-	111, // 132: exchange.v1.Movement.controls:type_name -> exchange.v1.Control
-	122, // 133: exchange.v1.Movement.transits:type_name -> exchange.v1.MovementTransit
-	125, // 134: exchange.v1.Movement.paper:type_name -> exchange.v1.PaperHandling
-	181, // 135: exchange.v1.Control.at:type_name -> google.protobuf.Timestamp
-	121, // 136: exchange.v1.Control.recognition:type_name -> exchange.v1.Recognition
-	112, // 137: exchange.v1.Control.attachments:type_name -> exchange.v1.NamedAttachment
-	54,  // 138: exchange.v1.NamedAttachment.fault:type_name -> exchange.v1.Fault
-	181, // 139: exchange.v1.NamedAttachment.erased:type_name -> google.protobuf.Timestamp
-	181, // 140: exchange.v1.NamedAttachment.handed_over:type_name -> google.protobuf.Timestamp
-	181, // 141: exchange.v1.Upload.until:type_name -> google.protobuf.Timestamp
-	112, // 142: exchange.v1.ListAttachmentsResponse.attachments:type_name -> exchange.v1.NamedAttachment
-	123, // 143: exchange.v1.MovementTransit.terminations:type_name -> exchange.v1.TransitTermination
-	137, // 144: exchange.v1.MovementTransit.discrepancies:type_name -> exchange.v1.Discrepancy
-	181, // 145: exchange.v1.TransitTermination.at:type_name -> google.protobuf.Timestamp
-	181, // 146: exchange.v1.PaperHandling.at:type_name -> google.protobuf.Timestamp
-	181, // 147: exchange.v1.Filing.received:type_name -> google.protobuf.Timestamp
-	127, // 148: exchange.v1.Filing.comparison:type_name -> exchange.v1.FilingComparison
-	137, // 149: exchange.v1.FilingComparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	136, // 150: exchange.v1.FilingComparison.not_compared:type_name -> exchange.v1.NotCompared
-	181, // 151: exchange.v1.FilingComparison.at:type_name -> google.protobuf.Timestamp
-	181, // 152: exchange.v1.Telling.at:type_name -> google.protobuf.Timestamp
-	181, // 153: exchange.v1.ToldArrival.at:type_name -> google.protobuf.Timestamp
-	137, // 154: exchange.v1.ToldArrival.discrepancies:type_name -> exchange.v1.Discrepancy
-	131, // 155: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
-	131, // 156: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
-	181, // 157: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
-	50,  // 158: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
-	181, // 159: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
-	181, // 160: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
-	137, // 161: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	137, // 162: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
-	137, // 163: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
-	136, // 164: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
-	181, // 165: exchange.v1.Comparison.arrived:type_name -> google.protobuf.Timestamp
-	181, // 166: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
-	144, // 167: exchange.v1.ListPartnersResponse.partners:type_name -> exchange.v1.Partner
-	146, // 168: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
-	181, // 169: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
-	146, // 170: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
-	145, // 171: exchange.v1.Partner.delivering:type_name -> exchange.v1.Delivering
-	181, // 172: exchange.v1.Delivering.until:type_name -> google.protobuf.Timestamp
-	181, // 173: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
-	149, // 174: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
-	145, // 175: exchange.v1.ListQueuesResponse.delivering:type_name -> exchange.v1.Delivering
-	181, // 176: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
-	152, // 177: exchange.v1.ListWaitsResponse.waits:type_name -> exchange.v1.Wait
-	54,  // 178: exchange.v1.Wait.reasons:type_name -> exchange.v1.Fault
-	181, // 179: exchange.v1.Wait.created:type_name -> google.protobuf.Timestamp
-	181, // 180: exchange.v1.Wait.expected_arrival:type_name -> google.protobuf.Timestamp
-	181, // 181: exchange.v1.Wait.next_attempt:type_name -> google.protobuf.Timestamp
-	181, // 182: exchange.v1.Wait.valid_until:type_name -> google.protobuf.Timestamp
-	54,  // 183: exchange.v1.TryResponse.faults:type_name -> exchange.v1.Fault
-	157, // 184: exchange.v1.ListDeadLettersResponse.letters:type_name -> exchange.v1.DeadLetter
-	181, // 185: exchange.v1.DeadLetter.created:type_name -> google.protobuf.Timestamp
-	181, // 186: exchange.v1.DeadLetter.expected_arrival:type_name -> google.protobuf.Timestamp
-	181, // 187: exchange.v1.DeadLetter.valid_until:type_name -> google.protobuf.Timestamp
-	158, // 188: exchange.v1.DeadLetter.settlement:type_name -> exchange.v1.Settlement
-	181, // 189: exchange.v1.Settlement.proposed:type_name -> google.protobuf.Timestamp
-	181, // 190: exchange.v1.Settlement.confirmed:type_name -> google.protobuf.Timestamp
-	54,  // 191: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
-	5,   // 192: exchange.v1.Loss.reason:type_name -> exchange.v1.LossReason
-	166, // 193: exchange.v1.Loss.places:type_name -> exchange.v1.LostValue
-	180, // 194: exchange.v1.LostValue.namespaces:type_name -> exchange.v1.LostValue.NamespacesEntry
-	169, // 195: exchange.v1.ElsewhereResponse.glimpses:type_name -> exchange.v1.Glimpse
-	181, // 196: exchange.v1.Glimpse.expected_arrival:type_name -> google.protobuf.Timestamp
-	181, // 197: exchange.v1.OverridesResponse.from:type_name -> google.protobuf.Timestamp
-	181, // 198: exchange.v1.OverridesResponse.until:type_name -> google.protobuf.Timestamp
-	173, // 199: exchange.v1.OverridesResponse.overrides:type_name -> exchange.v1.Override
-	181, // 200: exchange.v1.Override.at:type_name -> google.protobuf.Timestamp
-	176, // 201: exchange.v1.CoverageResponse.pairs:type_name -> exchange.v1.Coverage
-	182, // 202: exchange.v1.right:extendee -> google.protobuf.MethodOptions
-	0,   // 203: exchange.v1.right:type_name -> exchange.v1.Right
-	6,   // 204: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
-	8,   // 205: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
-	10,  // 206: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
-	11,  // 207: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
-	7,   // 208: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
-	13,  // 209: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
-	14,  // 210: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
-	16,  // 211: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
-	18,  // 212: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
-	22,  // 213: exchange.v1.SubmissionService.Print:input_type -> exchange.v1.PrintRequest
-	31,  // 214: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
-	12,  // 215: exchange.v1.SubmissionService.Rule:input_type -> exchange.v1.RuleRequest
-	55,  // 216: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
-	57,  // 217: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
-	19,  // 218: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	16,  // 219: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
-	58,  // 220: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
-	59,  // 221: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
-	62,  // 222: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
-	66,  // 223: exchange.v1.SubscriptionService.Create:input_type -> exchange.v1.CreateSubscriptionRequest
-	67,  // 224: exchange.v1.SubscriptionService.Get:input_type -> exchange.v1.GetSubscriptionRequest
-	68,  // 225: exchange.v1.SubscriptionService.List:input_type -> exchange.v1.ListSubscriptionsRequest
-	70,  // 226: exchange.v1.SubscriptionService.End:input_type -> exchange.v1.EndSubscriptionRequest
-	73,  // 227: exchange.v1.SubscriptionService.Fetch:input_type -> exchange.v1.FetchRequest
-	79,  // 228: exchange.v1.SubscriptionService.Acknowledge:input_type -> exchange.v1.AcknowledgeFetchedRequest
-	81,  // 229: exchange.v1.SubscriptionService.Renew:input_type -> exchange.v1.RenewLeaseRequest
-	83,  // 230: exchange.v1.SubscriptionService.Release:input_type -> exchange.v1.ReleaseLeaseRequest
-	73,  // 231: exchange.v1.SubscriptionService.Follow:input_type -> exchange.v1.FetchRequest
-	77,  // 232: exchange.v1.SubscriptionService.Content:input_type -> exchange.v1.FetchedContentRequest
-	113, // 233: exchange.v1.AttachmentService.Put:input_type -> exchange.v1.PutAttachmentRequest
-	114, // 234: exchange.v1.AttachmentService.Get:input_type -> exchange.v1.GetUploadRequest
-	116, // 235: exchange.v1.AttachmentService.List:input_type -> exchange.v1.ListAttachmentsRequest
-	118, // 236: exchange.v1.AttachmentService.Read:input_type -> exchange.v1.ReadAttachmentRequest
-	34,  // 237: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
-	19,  // 238: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	37,  // 239: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
-	39,  // 240: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
-	41,  // 241: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
-	85,  // 242: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
-	87,  // 243: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
-	119, // 244: exchange.v1.PeerService.Attachment:input_type -> exchange.v1.PeerAttachmentRequest
-	138, // 245: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
-	140, // 246: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
-	142, // 247: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
-	147, // 248: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
-	163, // 249: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
-	89,  // 250: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
-	91,  // 251: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
-	93,  // 252: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
-	96,  // 253: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
-	99,  // 254: exchange.v1.MovementService.List:input_type -> exchange.v1.ListMovementsRequest
-	98,  // 255: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
-	101, // 256: exchange.v1.MovementService.Timeline:input_type -> exchange.v1.TimelineRequest
-	104, // 257: exchange.v1.MovementService.Announced:input_type -> exchange.v1.AnnouncedRequest
-	108, // 258: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
-	109, // 259: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
-	124, // 260: exchange.v1.MovementService.HandleOnPaper:input_type -> exchange.v1.HandleOnPaperRequest
-	167, // 261: exchange.v1.MovementService.Elsewhere:input_type -> exchange.v1.ElsewhereRequest
-	170, // 262: exchange.v1.MovementService.Open:input_type -> exchange.v1.OpenMovementRequest
-	171, // 263: exchange.v1.MovementService.Overrides:input_type -> exchange.v1.OverridesRequest
-	24,  // 264: exchange.v1.NumberService.HandOver:input_type -> exchange.v1.HandOverNumbersRequest
-	26,  // 265: exchange.v1.NumberService.List:input_type -> exchange.v1.ListNumberBlocksRequest
-	28,  // 266: exchange.v1.NumberService.Uses:input_type -> exchange.v1.ListNumberUsesRequest
-	174, // 267: exchange.v1.ReportService.Coverage:input_type -> exchange.v1.CoverageRequest
-	150, // 268: exchange.v1.OutboxService.Waits:input_type -> exchange.v1.ListWaitsRequest
-	153, // 269: exchange.v1.OutboxService.Try:input_type -> exchange.v1.TryRequest
-	155, // 270: exchange.v1.OutboxService.DeadLetters:input_type -> exchange.v1.ListDeadLettersRequest
-	159, // 271: exchange.v1.OutboxService.Redrive:input_type -> exchange.v1.RedriveRequest
-	160, // 272: exchange.v1.OutboxService.Repair:input_type -> exchange.v1.RepairRequest
-	161, // 273: exchange.v1.OutboxService.Settle:input_type -> exchange.v1.SettleRequest
-	162, // 274: exchange.v1.OutboxService.ConfirmSettlement:input_type -> exchange.v1.ConfirmSettlementRequest
-	45,  // 275: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
-	9,   // 276: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
-	45,  // 277: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
-	45,  // 278: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
-	45,  // 279: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
-	45,  // 280: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
-	15,  // 281: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
-	17,  // 282: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
-	20,  // 283: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
-	23,  // 284: exchange.v1.SubmissionService.Print:output_type -> exchange.v1.PrintedPage
-	32,  // 285: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
-	45,  // 286: exchange.v1.SubmissionService.Rule:output_type -> exchange.v1.Submission
-	56,  // 287: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
-	64,  // 288: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
-	20,  // 289: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
-	64,  // 290: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
-	64,  // 291: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
-	60,  // 292: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
-	63,  // 293: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
-	71,  // 294: exchange.v1.SubscriptionService.Create:output_type -> exchange.v1.Subscription
-	71,  // 295: exchange.v1.SubscriptionService.Get:output_type -> exchange.v1.Subscription
-	69,  // 296: exchange.v1.SubscriptionService.List:output_type -> exchange.v1.ListSubscriptionsResponse
-	71,  // 297: exchange.v1.SubscriptionService.End:output_type -> exchange.v1.Subscription
-	74,  // 298: exchange.v1.SubscriptionService.Fetch:output_type -> exchange.v1.FetchResponse
-	80,  // 299: exchange.v1.SubscriptionService.Acknowledge:output_type -> exchange.v1.AcknowledgeFetchedResponse
-	82,  // 300: exchange.v1.SubscriptionService.Renew:output_type -> exchange.v1.RenewLeaseResponse
-	84,  // 301: exchange.v1.SubscriptionService.Release:output_type -> exchange.v1.ReleaseLeaseResponse
-	74,  // 302: exchange.v1.SubscriptionService.Follow:output_type -> exchange.v1.FetchResponse
-	78,  // 303: exchange.v1.SubscriptionService.Content:output_type -> exchange.v1.ContentPart
-	115, // 304: exchange.v1.AttachmentService.Put:output_type -> exchange.v1.Upload
-	115, // 305: exchange.v1.AttachmentService.Get:output_type -> exchange.v1.Upload
-	117, // 306: exchange.v1.AttachmentService.List:output_type -> exchange.v1.ListAttachmentsResponse
-	120, // 307: exchange.v1.AttachmentService.Read:output_type -> exchange.v1.AttachmentPart
-	35,  // 308: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
-	20,  // 309: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
-	38,  // 310: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
-	40,  // 311: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
-	42,  // 312: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
-	86,  // 313: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
-	88,  // 314: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
-	120, // 315: exchange.v1.PeerService.Attachment:output_type -> exchange.v1.AttachmentPart
-	139, // 316: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
-	141, // 317: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
-	143, // 318: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
-	148, // 319: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
-	164, // 320: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
-	90,  // 321: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
-	92,  // 322: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
-	94,  // 323: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
-	97,  // 324: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
-	100, // 325: exchange.v1.MovementService.List:output_type -> exchange.v1.ListMovementsResponse
-	110, // 326: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
-	102, // 327: exchange.v1.MovementService.Timeline:output_type -> exchange.v1.TimelineResponse
-	105, // 328: exchange.v1.MovementService.Announced:output_type -> exchange.v1.AnnouncedResponse
-	110, // 329: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
-	110, // 330: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
-	110, // 331: exchange.v1.MovementService.HandleOnPaper:output_type -> exchange.v1.Movement
-	168, // 332: exchange.v1.MovementService.Elsewhere:output_type -> exchange.v1.ElsewhereResponse
-	110, // 333: exchange.v1.MovementService.Open:output_type -> exchange.v1.Movement
-	172, // 334: exchange.v1.MovementService.Overrides:output_type -> exchange.v1.OverridesResponse
-	25,  // 335: exchange.v1.NumberService.HandOver:output_type -> exchange.v1.NumberBlock
-	27,  // 336: exchange.v1.NumberService.List:output_type -> exchange.v1.ListNumberBlocksResponse
-	29,  // 337: exchange.v1.NumberService.Uses:output_type -> exchange.v1.ListNumberUsesResponse
-	175, // 338: exchange.v1.ReportService.Coverage:output_type -> exchange.v1.CoverageResponse
-	151, // 339: exchange.v1.OutboxService.Waits:output_type -> exchange.v1.ListWaitsResponse
-	154, // 340: exchange.v1.OutboxService.Try:output_type -> exchange.v1.TryResponse
-	156, // 341: exchange.v1.OutboxService.DeadLetters:output_type -> exchange.v1.ListDeadLettersResponse
-	157, // 342: exchange.v1.OutboxService.Redrive:output_type -> exchange.v1.DeadLetter
-	157, // 343: exchange.v1.OutboxService.Repair:output_type -> exchange.v1.DeadLetter
-	157, // 344: exchange.v1.OutboxService.Settle:output_type -> exchange.v1.DeadLetter
-	157, // 345: exchange.v1.OutboxService.ConfirmSettlement:output_type -> exchange.v1.DeadLetter
-	275, // [275:346] is the sub-list for method output_type
-	204, // [204:275] is the sub-list for method input_type
-	203, // [203:204] is the sub-list for extension type_name
-	202, // [202:203] is the sub-list for extension extendee
-	0,   // [0:202] is the sub-list for field type_name
+	54,  // 43: exchange.v1.Submission.duplicate:type_name -> exchange.v1.Fault
+	185, // 44: exchange.v1.Ruling.at:type_name -> google.protobuf.Timestamp
+	185, // 45: exchange.v1.Approval.at:type_name -> google.protobuf.Timestamp
+	185, // 46: exchange.v1.Judgement.at:type_name -> google.protobuf.Timestamp
+	54,  // 47: exchange.v1.Judgement.faults:type_name -> exchange.v1.Fault
+	185, // 48: exchange.v1.MessageStatus.created:type_name -> google.protobuf.Timestamp
+	185, // 49: exchange.v1.MessageStatus.expected_arrival:type_name -> google.protobuf.Timestamp
+	185, // 50: exchange.v1.MessageStatus.next_attempt:type_name -> google.protobuf.Timestamp
+	53,  // 51: exchange.v1.MessageStatus.receipt:type_name -> exchange.v1.SignedStatement
+	51,  // 52: exchange.v1.MessageStatus.answers:type_name -> exchange.v1.BusinessAnswer
+	50,  // 53: exchange.v1.MessageStatus.changes:type_name -> exchange.v1.Change
+	133, // 54: exchange.v1.MessageStatus.arrival:type_name -> exchange.v1.ToldArrival
+	116, // 55: exchange.v1.MessageStatus.attachments:type_name -> exchange.v1.NamedAttachment
+	185, // 56: exchange.v1.BusinessAnswer.received:type_name -> google.protobuf.Timestamp
+	52,  // 57: exchange.v1.BusinessAnswer.results:type_name -> exchange.v1.AnswerResult
+	54,  // 58: exchange.v1.BusinessAnswer.faults:type_name -> exchange.v1.Fault
+	183, // 59: exchange.v1.Fault.namespaces:type_name -> exchange.v1.Fault.NamespacesEntry
+	64,  // 60: exchange.v1.ListInboxResponse.messages:type_name -> exchange.v1.InboxMessage
+	3,   // 61: exchange.v1.GetInboxRequest.form:type_name -> exchange.v1.Form
+	64,  // 62: exchange.v1.ListParkedResponse.messages:type_name -> exchange.v1.InboxMessage
+	61,  // 63: exchange.v1.ListParkedResponse.arrivals:type_name -> exchange.v1.Arrival
+	49,  // 64: exchange.v1.ListParkedResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	185, // 65: exchange.v1.Arrival.received:type_name -> google.protobuf.Timestamp
+	185, // 66: exchange.v1.Arrival.next_try:type_name -> google.protobuf.Timestamp
+	64,  // 67: exchange.v1.DecodeResponse.messages:type_name -> exchange.v1.InboxMessage
+	61,  // 68: exchange.v1.DecodeResponse.arrivals:type_name -> exchange.v1.Arrival
+	49,  // 69: exchange.v1.DecodeResponse.outgoing:type_name -> exchange.v1.MessageStatus
+	185, // 70: exchange.v1.InboxMessage.received:type_name -> google.protobuf.Timestamp
+	185, // 71: exchange.v1.InboxMessage.expected_arrival:type_name -> google.protobuf.Timestamp
+	54,  // 72: exchange.v1.InboxMessage.faults:type_name -> exchange.v1.Fault
+	50,  // 73: exchange.v1.InboxMessage.changes:type_name -> exchange.v1.Change
+	185, // 74: exchange.v1.InboxMessage.acknowledged_at:type_name -> google.protobuf.Timestamp
+	65,  // 75: exchange.v1.InboxMessage.acknowledgements:type_name -> exchange.v1.Acknowledgement
+	116, // 76: exchange.v1.InboxMessage.attachments:type_name -> exchange.v1.NamedAttachment
+	185, // 77: exchange.v1.Acknowledgement.at:type_name -> google.protobuf.Timestamp
+	185, // 78: exchange.v1.CreateSubscriptionRequest.since:type_name -> google.protobuf.Timestamp
+	185, // 79: exchange.v1.CreateSubscriptionRequest.until:type_name -> google.protobuf.Timestamp
+	71,  // 80: exchange.v1.ListSubscriptionsResponse.subscriptions:type_name -> exchange.v1.Subscription
+	185, // 81: exchange.v1.Subscription.since:type_name -> google.protobuf.Timestamp
+	185, // 82: exchange.v1.Subscription.until:type_name -> google.protobuf.Timestamp
+	185, // 83: exchange.v1.Subscription.created:type_name -> google.protobuf.Timestamp
+	185, // 84: exchange.v1.Subscription.fetched:type_name -> google.protobuf.Timestamp
+	185, // 85: exchange.v1.Subscription.ended:type_name -> google.protobuf.Timestamp
+	72,  // 86: exchange.v1.Subscription.handouts:type_name -> exchange.v1.Handout
+	185, // 87: exchange.v1.Handout.until:type_name -> google.protobuf.Timestamp
+	185, // 88: exchange.v1.FetchResponse.until:type_name -> google.protobuf.Timestamp
+	75,  // 89: exchange.v1.FetchResponse.messages:type_name -> exchange.v1.FetchedMessage
+	64,  // 90: exchange.v1.FetchedMessage.message:type_name -> exchange.v1.InboxMessage
+	76,  // 91: exchange.v1.FetchedMessage.sealed:type_name -> exchange.v1.SealedMessage
+	76,  // 92: exchange.v1.ContentPart.sealed:type_name -> exchange.v1.SealedMessage
+	53,  // 93: exchange.v1.AcknowledgeFetchedRequest.receipts:type_name -> exchange.v1.SignedStatement
+	75,  // 94: exchange.v1.AcknowledgeFetchedResponse.messages:type_name -> exchange.v1.FetchedMessage
+	185, // 95: exchange.v1.RenewLeaseResponse.until:type_name -> google.protobuf.Timestamp
+	53,  // 96: exchange.v1.DeliverResponse.receipt:type_name -> exchange.v1.SignedStatement
+	54,  // 97: exchange.v1.DeliverResponse.duplicate:type_name -> exchange.v1.Fault
+	53,  // 98: exchange.v1.PeerStatusRequest.query:type_name -> exchange.v1.SignedStatement
+	53,  // 99: exchange.v1.PeerStatusResponse.status:type_name -> exchange.v1.SignedStatement
+	53,  // 100: exchange.v1.PeerReceiptRequest.receipt:type_name -> exchange.v1.SignedStatement
+	53,  // 101: exchange.v1.PeerBalanceRequest.query:type_name -> exchange.v1.SignedStatement
+	53,  // 102: exchange.v1.PeerBalanceResponse.balance:type_name -> exchange.v1.SignedStatement
+	96,  // 103: exchange.v1.ListBalancesResponse.balances:type_name -> exchange.v1.Balance
+	185, // 104: exchange.v1.Balance.upto:type_name -> google.protobuf.Timestamp
+	185, // 105: exchange.v1.Balance.ended:type_name -> google.protobuf.Timestamp
+	54,  // 106: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
+	185, // 107: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
+	185, // 108: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
+	99,  // 109: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
+	185, // 110: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
+	54,  // 111: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
+	114, // 112: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
+	4,   // 113: exchange.v1.ListMovementsRequest.worklist:type_name -> exchange.v1.Worklist
+	185, // 114: exchange.v1.ListMovementsRequest.expected_from:type_name -> google.protobuf.Timestamp
+	185, // 115: exchange.v1.ListMovementsRequest.expected_until:type_name -> google.protobuf.Timestamp
+	114, // 116: exchange.v1.ListMovementsResponse.movements:type_name -> exchange.v1.Movement
+	107, // 117: exchange.v1.TimelineResponse.steps:type_name -> exchange.v1.Step
+	185, // 118: exchange.v1.Step.at:type_name -> google.protobuf.Timestamp
+	54,  // 119: exchange.v1.Step.faults:type_name -> exchange.v1.Fault
+	110, // 120: exchange.v1.AnnouncedResponse.documents:type_name -> exchange.v1.AnnouncedDocument
+	111, // 121: exchange.v1.AnnouncedDocument.values:type_name -> exchange.v1.AnnouncedValue
+	185, // 122: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
+	185, // 123: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
+	138, // 124: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
+	139, // 125: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
+	141, // 126: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
+	137, // 127: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
+	136, // 128: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
+	185, // 129: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
+	185, // 130: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
+	54,  // 131: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
+	134, // 132: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
+	4,   // 133: exchange.v1.Movement.worklist:type_name -> exchange.v1.Worklist
+	185, // 134: exchange.v1.Movement.since:type_name -> google.protobuf.Timestamp
+	132, // 135: exchange.v1.Movement.told:type_name -> exchange.v1.Telling
+	130, // 136: exchange.v1.Movement.filings:type_name -> exchange.v1.Filing
+	115, // 137: exchange.v1.Movement.controls:type_name -> exchange.v1.Control
+	126, // 138: exchange.v1.Movement.transits:type_name -> exchange.v1.MovementTransit
+	129, // 139: exchange.v1.Movement.paper:type_name -> exchange.v1.PaperHandling
+	185, // 140: exchange.v1.Control.at:type_name -> google.protobuf.Timestamp
+	125, // 141: exchange.v1.Control.recognition:type_name -> exchange.v1.Recognition
+	116, // 142: exchange.v1.Control.attachments:type_name -> exchange.v1.NamedAttachment
+	54,  // 143: exchange.v1.NamedAttachment.fault:type_name -> exchange.v1.Fault
+	185, // 144: exchange.v1.NamedAttachment.erased:type_name -> google.protobuf.Timestamp
+	185, // 145: exchange.v1.NamedAttachment.handed_over:type_name -> google.protobuf.Timestamp
+	185, // 146: exchange.v1.Upload.until:type_name -> google.protobuf.Timestamp
+	116, // 147: exchange.v1.ListAttachmentsResponse.attachments:type_name -> exchange.v1.NamedAttachment
+	127, // 148: exchange.v1.MovementTransit.terminations:type_name -> exchange.v1.TransitTermination
+	141, // 149: exchange.v1.MovementTransit.discrepancies:type_name -> exchange.v1.Discrepancy
+	185, // 150: exchange.v1.TransitTermination.at:type_name -> google.protobuf.Timestamp
+	185, // 151: exchange.v1.PaperHandling.at:type_name -> google.protobuf.Timestamp
+	185, // 152: exchange.v1.Filing.received:type_name -> google.protobuf.Timestamp
+	131, // 153: exchange.v1.Filing.comparison:type_name -> exchange.v1.FilingComparison
+	141, // 154: exchange.v1.FilingComparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	140, // 155: exchange.v1.FilingComparison.not_compared:type_name -> exchange.v1.NotCompared
+	185, // 156: exchange.v1.FilingComparison.at:type_name -> google.protobuf.Timestamp
+	185, // 157: exchange.v1.Telling.at:type_name -> google.protobuf.Timestamp
+	185, // 158: exchange.v1.ToldArrival.at:type_name -> google.protobuf.Timestamp
+	141, // 159: exchange.v1.ToldArrival.discrepancies:type_name -> exchange.v1.Discrepancy
+	135, // 160: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
+	135, // 161: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
+	185, // 162: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
+	50,  // 163: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
+	185, // 164: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
+	185, // 165: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	141, // 166: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	141, // 167: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
+	141, // 168: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
+	140, // 169: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
+	185, // 170: exchange.v1.Comparison.arrived:type_name -> google.protobuf.Timestamp
+	185, // 171: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
+	148, // 172: exchange.v1.ListPartnersResponse.partners:type_name -> exchange.v1.Partner
+	150, // 173: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
+	185, // 174: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
+	150, // 175: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
+	149, // 176: exchange.v1.Partner.delivering:type_name -> exchange.v1.Delivering
+	185, // 177: exchange.v1.Delivering.until:type_name -> google.protobuf.Timestamp
+	185, // 178: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
+	153, // 179: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
+	149, // 180: exchange.v1.ListQueuesResponse.delivering:type_name -> exchange.v1.Delivering
+	185, // 181: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
+	156, // 182: exchange.v1.ListWaitsResponse.waits:type_name -> exchange.v1.Wait
+	54,  // 183: exchange.v1.Wait.reasons:type_name -> exchange.v1.Fault
+	185, // 184: exchange.v1.Wait.created:type_name -> google.protobuf.Timestamp
+	185, // 185: exchange.v1.Wait.expected_arrival:type_name -> google.protobuf.Timestamp
+	185, // 186: exchange.v1.Wait.next_attempt:type_name -> google.protobuf.Timestamp
+	185, // 187: exchange.v1.Wait.valid_until:type_name -> google.protobuf.Timestamp
+	54,  // 188: exchange.v1.TryResponse.faults:type_name -> exchange.v1.Fault
+	161, // 189: exchange.v1.ListDeadLettersResponse.letters:type_name -> exchange.v1.DeadLetter
+	185, // 190: exchange.v1.DeadLetter.created:type_name -> google.protobuf.Timestamp
+	185, // 191: exchange.v1.DeadLetter.expected_arrival:type_name -> google.protobuf.Timestamp
+	185, // 192: exchange.v1.DeadLetter.valid_until:type_name -> google.protobuf.Timestamp
+	162, // 193: exchange.v1.DeadLetter.settlement:type_name -> exchange.v1.Settlement
+	185, // 194: exchange.v1.Settlement.proposed:type_name -> google.protobuf.Timestamp
+	185, // 195: exchange.v1.Settlement.confirmed:type_name -> google.protobuf.Timestamp
+	54,  // 196: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
+	5,   // 197: exchange.v1.Loss.reason:type_name -> exchange.v1.LossReason
+	170, // 198: exchange.v1.Loss.places:type_name -> exchange.v1.LostValue
+	184, // 199: exchange.v1.LostValue.namespaces:type_name -> exchange.v1.LostValue.NamespacesEntry
+	173, // 200: exchange.v1.ElsewhereResponse.glimpses:type_name -> exchange.v1.Glimpse
+	185, // 201: exchange.v1.Glimpse.expected_arrival:type_name -> google.protobuf.Timestamp
+	185, // 202: exchange.v1.OverridesResponse.from:type_name -> google.protobuf.Timestamp
+	185, // 203: exchange.v1.OverridesResponse.until:type_name -> google.protobuf.Timestamp
+	177, // 204: exchange.v1.OverridesResponse.overrides:type_name -> exchange.v1.Override
+	185, // 205: exchange.v1.Override.at:type_name -> google.protobuf.Timestamp
+	180, // 206: exchange.v1.CoverageResponse.pairs:type_name -> exchange.v1.Coverage
+	186, // 207: exchange.v1.right:extendee -> google.protobuf.MethodOptions
+	0,   // 208: exchange.v1.right:type_name -> exchange.v1.Right
+	6,   // 209: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
+	8,   // 210: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
+	10,  // 211: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
+	11,  // 212: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
+	7,   // 213: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
+	13,  // 214: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
+	14,  // 215: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
+	16,  // 216: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
+	18,  // 217: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
+	22,  // 218: exchange.v1.SubmissionService.Print:input_type -> exchange.v1.PrintRequest
+	31,  // 219: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
+	12,  // 220: exchange.v1.SubmissionService.Rule:input_type -> exchange.v1.RuleRequest
+	55,  // 221: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
+	57,  // 222: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
+	19,  // 223: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	16,  // 224: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
+	58,  // 225: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
+	59,  // 226: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
+	62,  // 227: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
+	66,  // 228: exchange.v1.SubscriptionService.Create:input_type -> exchange.v1.CreateSubscriptionRequest
+	67,  // 229: exchange.v1.SubscriptionService.Get:input_type -> exchange.v1.GetSubscriptionRequest
+	68,  // 230: exchange.v1.SubscriptionService.List:input_type -> exchange.v1.ListSubscriptionsRequest
+	70,  // 231: exchange.v1.SubscriptionService.End:input_type -> exchange.v1.EndSubscriptionRequest
+	73,  // 232: exchange.v1.SubscriptionService.Fetch:input_type -> exchange.v1.FetchRequest
+	79,  // 233: exchange.v1.SubscriptionService.Acknowledge:input_type -> exchange.v1.AcknowledgeFetchedRequest
+	81,  // 234: exchange.v1.SubscriptionService.Renew:input_type -> exchange.v1.RenewLeaseRequest
+	83,  // 235: exchange.v1.SubscriptionService.Release:input_type -> exchange.v1.ReleaseLeaseRequest
+	73,  // 236: exchange.v1.SubscriptionService.Follow:input_type -> exchange.v1.FetchRequest
+	77,  // 237: exchange.v1.SubscriptionService.Content:input_type -> exchange.v1.FetchedContentRequest
+	117, // 238: exchange.v1.AttachmentService.Put:input_type -> exchange.v1.PutAttachmentRequest
+	118, // 239: exchange.v1.AttachmentService.Get:input_type -> exchange.v1.GetUploadRequest
+	120, // 240: exchange.v1.AttachmentService.List:input_type -> exchange.v1.ListAttachmentsRequest
+	122, // 241: exchange.v1.AttachmentService.Read:input_type -> exchange.v1.ReadAttachmentRequest
+	34,  // 242: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
+	19,  // 243: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	37,  // 244: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
+	39,  // 245: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
+	41,  // 246: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
+	85,  // 247: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
+	91,  // 248: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
+	87,  // 249: exchange.v1.PeerService.Status:input_type -> exchange.v1.PeerStatusRequest
+	89,  // 250: exchange.v1.PeerService.Receipt:input_type -> exchange.v1.PeerReceiptRequest
+	123, // 251: exchange.v1.PeerService.Attachment:input_type -> exchange.v1.PeerAttachmentRequest
+	142, // 252: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
+	144, // 253: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
+	146, // 254: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
+	151, // 255: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
+	167, // 256: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
+	93,  // 257: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
+	95,  // 258: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
+	97,  // 259: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
+	100, // 260: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
+	103, // 261: exchange.v1.MovementService.List:input_type -> exchange.v1.ListMovementsRequest
+	102, // 262: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
+	105, // 263: exchange.v1.MovementService.Timeline:input_type -> exchange.v1.TimelineRequest
+	108, // 264: exchange.v1.MovementService.Announced:input_type -> exchange.v1.AnnouncedRequest
+	112, // 265: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
+	113, // 266: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
+	128, // 267: exchange.v1.MovementService.HandleOnPaper:input_type -> exchange.v1.HandleOnPaperRequest
+	171, // 268: exchange.v1.MovementService.Elsewhere:input_type -> exchange.v1.ElsewhereRequest
+	174, // 269: exchange.v1.MovementService.Open:input_type -> exchange.v1.OpenMovementRequest
+	175, // 270: exchange.v1.MovementService.Overrides:input_type -> exchange.v1.OverridesRequest
+	24,  // 271: exchange.v1.NumberService.HandOver:input_type -> exchange.v1.HandOverNumbersRequest
+	26,  // 272: exchange.v1.NumberService.List:input_type -> exchange.v1.ListNumberBlocksRequest
+	28,  // 273: exchange.v1.NumberService.Uses:input_type -> exchange.v1.ListNumberUsesRequest
+	178, // 274: exchange.v1.ReportService.Coverage:input_type -> exchange.v1.CoverageRequest
+	154, // 275: exchange.v1.OutboxService.Waits:input_type -> exchange.v1.ListWaitsRequest
+	157, // 276: exchange.v1.OutboxService.Try:input_type -> exchange.v1.TryRequest
+	159, // 277: exchange.v1.OutboxService.DeadLetters:input_type -> exchange.v1.ListDeadLettersRequest
+	163, // 278: exchange.v1.OutboxService.Redrive:input_type -> exchange.v1.RedriveRequest
+	164, // 279: exchange.v1.OutboxService.Repair:input_type -> exchange.v1.RepairRequest
+	165, // 280: exchange.v1.OutboxService.Settle:input_type -> exchange.v1.SettleRequest
+	166, // 281: exchange.v1.OutboxService.ConfirmSettlement:input_type -> exchange.v1.ConfirmSettlementRequest
+	45,  // 282: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
+	9,   // 283: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
+	45,  // 284: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
+	45,  // 285: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
+	45,  // 286: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
+	45,  // 287: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
+	15,  // 288: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
+	17,  // 289: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
+	20,  // 290: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
+	23,  // 291: exchange.v1.SubmissionService.Print:output_type -> exchange.v1.PrintedPage
+	32,  // 292: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
+	45,  // 293: exchange.v1.SubmissionService.Rule:output_type -> exchange.v1.Submission
+	56,  // 294: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
+	64,  // 295: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
+	20,  // 296: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
+	64,  // 297: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
+	64,  // 298: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
+	60,  // 299: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
+	63,  // 300: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
+	71,  // 301: exchange.v1.SubscriptionService.Create:output_type -> exchange.v1.Subscription
+	71,  // 302: exchange.v1.SubscriptionService.Get:output_type -> exchange.v1.Subscription
+	69,  // 303: exchange.v1.SubscriptionService.List:output_type -> exchange.v1.ListSubscriptionsResponse
+	71,  // 304: exchange.v1.SubscriptionService.End:output_type -> exchange.v1.Subscription
+	74,  // 305: exchange.v1.SubscriptionService.Fetch:output_type -> exchange.v1.FetchResponse
+	80,  // 306: exchange.v1.SubscriptionService.Acknowledge:output_type -> exchange.v1.AcknowledgeFetchedResponse
+	82,  // 307: exchange.v1.SubscriptionService.Renew:output_type -> exchange.v1.RenewLeaseResponse
+	84,  // 308: exchange.v1.SubscriptionService.Release:output_type -> exchange.v1.ReleaseLeaseResponse
+	74,  // 309: exchange.v1.SubscriptionService.Follow:output_type -> exchange.v1.FetchResponse
+	78,  // 310: exchange.v1.SubscriptionService.Content:output_type -> exchange.v1.ContentPart
+	119, // 311: exchange.v1.AttachmentService.Put:output_type -> exchange.v1.Upload
+	119, // 312: exchange.v1.AttachmentService.Get:output_type -> exchange.v1.Upload
+	121, // 313: exchange.v1.AttachmentService.List:output_type -> exchange.v1.ListAttachmentsResponse
+	124, // 314: exchange.v1.AttachmentService.Read:output_type -> exchange.v1.AttachmentPart
+	35,  // 315: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
+	20,  // 316: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
+	38,  // 317: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
+	40,  // 318: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
+	42,  // 319: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
+	86,  // 320: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
+	92,  // 321: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
+	88,  // 322: exchange.v1.PeerService.Status:output_type -> exchange.v1.PeerStatusResponse
+	90,  // 323: exchange.v1.PeerService.Receipt:output_type -> exchange.v1.PeerReceiptResponse
+	124, // 324: exchange.v1.PeerService.Attachment:output_type -> exchange.v1.AttachmentPart
+	143, // 325: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
+	145, // 326: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
+	147, // 327: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
+	152, // 328: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
+	168, // 329: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
+	94,  // 330: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
+	96,  // 331: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
+	98,  // 332: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
+	101, // 333: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
+	104, // 334: exchange.v1.MovementService.List:output_type -> exchange.v1.ListMovementsResponse
+	114, // 335: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
+	106, // 336: exchange.v1.MovementService.Timeline:output_type -> exchange.v1.TimelineResponse
+	109, // 337: exchange.v1.MovementService.Announced:output_type -> exchange.v1.AnnouncedResponse
+	114, // 338: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
+	114, // 339: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
+	114, // 340: exchange.v1.MovementService.HandleOnPaper:output_type -> exchange.v1.Movement
+	172, // 341: exchange.v1.MovementService.Elsewhere:output_type -> exchange.v1.ElsewhereResponse
+	114, // 342: exchange.v1.MovementService.Open:output_type -> exchange.v1.Movement
+	176, // 343: exchange.v1.MovementService.Overrides:output_type -> exchange.v1.OverridesResponse
+	25,  // 344: exchange.v1.NumberService.HandOver:output_type -> exchange.v1.NumberBlock
+	27,  // 345: exchange.v1.NumberService.List:output_type -> exchange.v1.ListNumberBlocksResponse
+	29,  // 346: exchange.v1.NumberService.Uses:output_type -> exchange.v1.ListNumberUsesResponse
+	179, // 347: exchange.v1.ReportService.Coverage:output_type -> exchange.v1.CoverageResponse
+	155, // 348: exchange.v1.OutboxService.Waits:output_type -> exchange.v1.ListWaitsResponse
+	158, // 349: exchange.v1.OutboxService.Try:output_type -> exchange.v1.TryResponse
+	160, // 350: exchange.v1.OutboxService.DeadLetters:output_type -> exchange.v1.ListDeadLettersResponse
+	161, // 351: exchange.v1.OutboxService.Redrive:output_type -> exchange.v1.DeadLetter
+	161, // 352: exchange.v1.OutboxService.Repair:output_type -> exchange.v1.DeadLetter
+	161, // 353: exchange.v1.OutboxService.Settle:output_type -> exchange.v1.DeadLetter
+	161, // 354: exchange.v1.OutboxService.ConfirmSettlement:output_type -> exchange.v1.DeadLetter
+	282, // [282:355] is the sub-list for method output_type
+	209, // [209:282] is the sub-list for method input_type
+	208, // [208:209] is the sub-list for extension type_name
+	207, // [207:208] is the sub-list for extension extendee
+	0,   // [0:207] is the sub-list for field type_name
 }
 
 func init() { file_exchange_v1_exchange_proto_init() }
@@ -15687,7 +15912,7 @@ func file_exchange_v1_exchange_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_exchange_v1_exchange_proto_rawDesc), len(file_exchange_v1_exchange_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   175,
+			NumMessages:   179,
 			NumExtensions: 1,
 			NumServices:   14,
 		},

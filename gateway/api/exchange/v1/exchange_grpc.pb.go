@@ -43,8 +43,9 @@ const (
 // SubmissionService takes what an office sends to partner administrations.
 type SubmissionServiceClient interface {
 	// Submit judges a document and sends, holds or refuses it. It answers after the
-	// outcome is on disk. The same id with the same bytes gets the same answer, unless that was
-	// a refusal: it is judged anew, by what is there now.
+	// outcome is on disk. The same id with the same bytes gets the same answer, which says that it is a
+	// repetition (DUPLICATE_SAME), unless that was a refusal: it is judged anew, by what is there now. While the first
+	// is not judged yet it is refused with DUPLICATE_PENDING, and when to ask again; with other bytes, with ID_REUSE.
 	Submit(ctx context.Context, in *SubmitRequest, opts ...grpc.CallOption) (*Submission, error)
 	// Check judges a document as Submit would under the same id, without any effect.
 	Check(ctx context.Context, in *CheckRequest, opts ...grpc.CallOption) (*CheckResponse, error)
@@ -223,8 +224,9 @@ func (c *submissionServiceClient) Rule(ctx context.Context, in *RuleRequest, opt
 // SubmissionService takes what an office sends to partner administrations.
 type SubmissionServiceServer interface {
 	// Submit judges a document and sends, holds or refuses it. It answers after the
-	// outcome is on disk. The same id with the same bytes gets the same answer, unless that was
-	// a refusal: it is judged anew, by what is there now.
+	// outcome is on disk. The same id with the same bytes gets the same answer, which says that it is a
+	// repetition (DUPLICATE_SAME), unless that was a refusal: it is judged anew, by what is there now. While the first
+	// is not judged yet it is refused with DUPLICATE_PENDING, and when to ask again; with other bytes, with ID_REUSE.
 	Submit(context.Context, *SubmitRequest) (*Submission, error)
 	// Check judges a document as Submit would under the same id, without any effect.
 	Check(context.Context, *CheckRequest) (*CheckResponse, error)
@@ -2133,6 +2135,8 @@ var AuditService_ServiceDesc = grpc.ServiceDesc{
 const (
 	PeerService_Deliver_FullMethodName    = "/exchange.v1.PeerService/Deliver"
 	PeerService_Balance_FullMethodName    = "/exchange.v1.PeerService/Balance"
+	PeerService_Status_FullMethodName     = "/exchange.v1.PeerService/Status"
+	PeerService_Receipt_FullMethodName    = "/exchange.v1.PeerService/Receipt"
 	PeerService_Attachment_FullMethodName = "/exchange.v1.PeerService/Attachment"
 	PeerService_Introduce_FullMethodName  = "/exchange.v1.PeerService/Introduce"
 )
@@ -2152,6 +2156,13 @@ type PeerServiceClient interface {
 	// signed too; it may name messages that the caller has signed for and lost, which are then
 	// delivered again under the same ids.
 	Balance(ctx context.Context, in *PeerBalanceRequest, opts ...grpc.CallOption) (*PeerBalanceResponse, error)
+	// Status states what became of a few messages of the caller's, at most 20: never received, received, parked,
+	// accepted or refused, with the receipt that was given, all signed. The question is signed too. Of others'
+	// messages it says what it says of those that never came.
+	Status(ctx context.Context, in *PeerStatusRequest, opts ...grpc.CallOption) (*PeerStatusResponse, error)
+	// Receipt takes the caller's signed receipt for a message that it took without answering at once. The same again
+	// changes nothing.
+	Receipt(ctx context.Context, in *PeerReceiptRequest, opts ...grpc.CallOption) (*PeerReceiptResponse, error)
 	// Attachment hands out the bytes of an attachment that a message to the caller's administration names,
 	// from an offset on. What it has no right to is as unknown as what is not there. By plain HTTPS: GET
 	// /v1/deliveries/{message_id}/attachments/{sha256}, of a part with Range.
@@ -2183,6 +2194,26 @@ func (c *peerServiceClient) Balance(ctx context.Context, in *PeerBalanceRequest,
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(PeerBalanceResponse)
 	err := c.cc.Invoke(ctx, PeerService_Balance_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *peerServiceClient) Status(ctx context.Context, in *PeerStatusRequest, opts ...grpc.CallOption) (*PeerStatusResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PeerStatusResponse)
+	err := c.cc.Invoke(ctx, PeerService_Status_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *peerServiceClient) Receipt(ctx context.Context, in *PeerReceiptRequest, opts ...grpc.CallOption) (*PeerReceiptResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PeerReceiptResponse)
+	err := c.cc.Invoke(ctx, PeerService_Receipt_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -2233,6 +2264,13 @@ type PeerServiceServer interface {
 	// signed too; it may name messages that the caller has signed for and lost, which are then
 	// delivered again under the same ids.
 	Balance(context.Context, *PeerBalanceRequest) (*PeerBalanceResponse, error)
+	// Status states what became of a few messages of the caller's, at most 20: never received, received, parked,
+	// accepted or refused, with the receipt that was given, all signed. The question is signed too. Of others'
+	// messages it says what it says of those that never came.
+	Status(context.Context, *PeerStatusRequest) (*PeerStatusResponse, error)
+	// Receipt takes the caller's signed receipt for a message that it took without answering at once. The same again
+	// changes nothing.
+	Receipt(context.Context, *PeerReceiptRequest) (*PeerReceiptResponse, error)
 	// Attachment hands out the bytes of an attachment that a message to the caller's administration names,
 	// from an offset on. What it has no right to is as unknown as what is not there. By plain HTTPS: GET
 	// /v1/deliveries/{message_id}/attachments/{sha256}, of a part with Range.
@@ -2255,6 +2293,12 @@ func (UnimplementedPeerServiceServer) Deliver(context.Context, *DeliverRequest) 
 }
 func (UnimplementedPeerServiceServer) Balance(context.Context, *PeerBalanceRequest) (*PeerBalanceResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Balance not implemented")
+}
+func (UnimplementedPeerServiceServer) Status(context.Context, *PeerStatusRequest) (*PeerStatusResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Status not implemented")
+}
+func (UnimplementedPeerServiceServer) Receipt(context.Context, *PeerReceiptRequest) (*PeerReceiptResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Receipt not implemented")
 }
 func (UnimplementedPeerServiceServer) Attachment(*PeerAttachmentRequest, grpc.ServerStreamingServer[AttachmentPart]) error {
 	return status.Error(codes.Unimplemented, "method Attachment not implemented")
@@ -2319,6 +2363,42 @@ func _PeerService_Balance_Handler(srv interface{}, ctx context.Context, dec func
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PeerService_Status_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PeerStatusRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PeerServiceServer).Status(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PeerService_Status_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PeerServiceServer).Status(ctx, req.(*PeerStatusRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PeerService_Receipt_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PeerReceiptRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PeerServiceServer).Receipt(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PeerService_Receipt_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PeerServiceServer).Receipt(ctx, req.(*PeerReceiptRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _PeerService_Attachment_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(PeerAttachmentRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -2362,6 +2442,14 @@ var PeerService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Balance",
 			Handler:    _PeerService_Balance_Handler,
+		},
+		{
+			MethodName: "Status",
+			Handler:    _PeerService_Status_Handler,
+		},
+		{
+			MethodName: "Receipt",
+			Handler:    _PeerService_Receipt_Handler,
 		},
 		{
 			MethodName: "Introduce",
@@ -3677,7 +3765,7 @@ type OutboxServiceClient interface {
 	Redrive(ctx context.Context, in *RedriveRequest, opts ...grpc.CallOption) (*DeadLetter, error)
 	// Repair makes a message that the partner never had anew, of the same released document, with the
 	// route, table and key as they are now, under an id of its own. It is refused unless the message was
-	// never handed over, or the partner's signed balance says that it has not come.
+	// never handed over, or the partner states, signed, that it has not come.
 	Repair(ctx context.Context, in *RepairRequest, opts ...grpc.CallOption) (*DeadLetter, error)
 	// Settle says of a dead letter that it is settled by hand, why, and by what evidence, of which the
 	// digest is kept. Until another person confirms it nothing changes.
@@ -3786,7 +3874,7 @@ type OutboxServiceServer interface {
 	Redrive(context.Context, *RedriveRequest) (*DeadLetter, error)
 	// Repair makes a message that the partner never had anew, of the same released document, with the
 	// route, table and key as they are now, under an id of its own. It is refused unless the message was
-	// never handed over, or the partner's signed balance says that it has not come.
+	// never handed over, or the partner states, signed, that it has not come.
 	Repair(context.Context, *RepairRequest) (*DeadLetter, error)
 	// Settle says of a dead letter that it is settled by hand, why, and by what evidence, of which the
 	// digest is kept. Until another person confirms it nothing changes.

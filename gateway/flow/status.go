@@ -1,0 +1,274 @@
+package flow
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"customs.example/gateway"
+	"customs.example/gateway/event"
+	"customs.example/gateway/peer"
+	"customs.example/gateway/seal"
+	"customs.example/gateway/store"
+)
+
+// When a partner is asked what became of a message that it may have, once its validity is over and it is handed over
+// no more.
+const (
+	// StatusQuiet is how long behind the validity the partner is asked first: whatever of an attempt is still on its way
+	// then has ended at both sides, so that what was never received never will be.
+	StatusQuiet = 2 * AttemptTimeout
+	// StatusFor is how long behind the validity an answer is waited for. Then the outcome is unknown. Who looks later
+	// asks once.
+	StatusFor = 15 * time.Minute
+	// StatusTimeout bounds one question.
+	StatusTimeout = 30 * time.Second
+	// maxGiven is how many bytes of receipts one answer holds.
+	maxGiven = 1 << 20
+)
+
+// expire ends a message whose validity is over without a verdict.
+func (g *Gateway) expire(ctx context.Context, m store.Message, outcome string) error {
+	m.State, m.Reason, m.Parked = gateway.Dead, expiredAs(outcome), false
+	err := g.conclude(ctx, m, reported{}, false)
+	return g.tellOf(m, event.Event{Name: event.MessageExpired, Outcome: outcome}, err)
+}
+
+// lapsed ends a message whose validity is over at an instant: at once what the partner cannot have, or cannot be asked
+// of; any other as the partner says, or with an unknown outcome when it has said nothing for long enough.
+func (g *Gateway) lapsed(ctx context.Context, m store.Message, now time.Time) error {
+	if _, asked := g.asked(m.Recipient); m.State == gateway.Queued || !asked {
+		return g.expire(ctx, m, outcomeOf(m))
+	}
+	if first := m.ValidUntil.Add(StatusQuiet); now.Before(first) {
+		m.Tries, m.NextAttempt = 0, first
+		return g.conclude(ctx, m, reported{}, false)
+	}
+	last := !now.Before(m.ValidUntil.Add(StatusFor))
+	status, statement, failure := g.askStatus(ctx, m)
+	if errors.Is(failure, errNotBalanced) {
+		m.NextAttempt = now.Add(BalanceRetry)
+		return g.conclude(ctx, m, reported{}, false)
+	}
+	g.couriers[m.Recipient].heard(ctx, failure)
+	if ctx.Err() != nil {
+		return ctx.Err() // it is a stop, and silence of nobody
+	}
+	if failure != nil {
+		m.LastError = "status: " + failure.Error()
+		if err := g.tellOf(m, event.Event{Name: event.StatusFailed, Cause: failure}, nil); err != nil {
+			return err
+		}
+		return g.askLater(ctx, m, now, last)
+	}
+	if err := g.tellOf(m, event.Event{Name: event.StatusHeard, Outcome: string(status.Status)}, nil); err != nil {
+		return err
+	}
+	switch {
+	case status.Status == seal.StatusNeverReceived && m.State == gateway.Sending && g.toldAll(status, m):
+		m.State, m.Reason, m.Parked = gateway.Dead, expiredAs(gateway.NeverHandedOver), false
+		_, err := g.Store.Do(ctx, func(tx *store.Tx) error {
+			return errors.Join(tx.Audit("gateway", neverCameStated, string(m.ID), gateway.DigestOf(statement)), g.concludeIn(ctx, tx, m, reported{}, false))
+		})
+		return g.tellOf(m, event.Event{Name: event.MessageExpired, Outcome: gateway.NeverHandedOver}, err)
+	case status.Status == seal.StatusNeverReceived:
+		return g.askLater(ctx, m, now, true) // it says otherwise than it has signed, or does not know
+	case status.Receipt == nil: // it has no room in an answer; the same delivery brings it, for the partner has the bytes
+		return g.receiptAnew(ctx, m, now, last)
+	}
+	of, err := seal.ParseHeader(m.Header)
+	if err != nil {
+		return fmt.Errorf("message %s: %w", m.ID, err)
+	}
+	m.Payload, m.Canonical = nil, nil
+	if verdictOf(status.Status) {
+		return g.answered(ctx, m, nil, of, peer.Receipt(*status.Receipt), now)
+	}
+	receipt, failure := g.Trust.OpenReceipt(status.Receipt.Header, status.Receipt.Statement, status.Receipt.Signature, of, now)
+	if failure == nil && m.State != gateway.Received {
+		g.stands(&m, receipt, store.Statement(*status.Receipt), now)
+		return g.concludeOrAsk(ctx, m, reported{receipt: &receipt}, now, last)
+	}
+	return g.askLater(ctx, m, now, last)
+}
+
+// neverCameStated is what the trail says where a partner has signed that a message never came, with the digest of what it signed.
+const neverCameStated = "partner states that it has not come"
+
+func verdictOf(s seal.MessageStatus) bool { return s == seal.StatusAccepted || s == seal.StatusRefused }
+
+// toldAll reports whether a partner that says that a message never came would know if it had.
+func (g *Gateway) toldAll(s heardStatus, m store.Message) bool { return s.since.Before(m.Created) }
+
+// askLater has a partner be asked again or, the last time, ends the message with an unknown outcome.
+func (g *Gateway) askLater(ctx context.Context, m store.Message, now time.Time, last bool) error {
+	m.Payload, m.Canonical = nil, nil
+	return g.concludeOrAsk(ctx, m, reported{}, now, last)
+}
+
+func (g *Gateway) concludeOrAsk(ctx context.Context, m store.Message, said reported, now time.Time, last bool) error {
+	if !last {
+		m.Tries++
+		m.NextAttempt = earlier(now.Add(g.doubled(VerdictInterval, m.Tries, MaxVerdictInterval)), m.ValidUntil.Add(StatusFor))
+		return g.conclude(ctx, m, said, false)
+	}
+	if said.receipt != nil {
+		if err := g.conclude(ctx, m, said, true); err != nil {
+			return err
+		}
+	}
+	return g.expire(ctx, m, gateway.OutcomeUnknown)
+}
+
+// receiptAnew has a message that the partner has delivered once more for its receipt.
+func (g *Gateway) receiptAnew(ctx context.Context, m store.Message, now time.Time, last bool) error {
+	sealed, err := seal.Restore(g.Trust, m.Header, m.Signature, m.Payload)
+	if err != nil {
+		return fmt.Errorf("restore message %s: %w", m.ID, err)
+	}
+	bounded, cancel := context.WithTimeout(ctx, AttemptTimeout)
+	defer cancel()
+	answer, failure := g.deliverTo(bounded, m.Recipient, sealed)
+	if failure != nil {
+		m.LastError = failure.Error()
+		return g.askLater(ctx, m, now, last)
+	}
+	m.Payload, m.Canonical = nil, nil
+	return g.answered(ctx, m, nil, sealed.Header(), answer.Receipt, now)
+}
+
+// heardStatus is what a partner has signed of one message, and from when on it knows all that it has received.
+type heardStatus struct {
+	seal.StatusEntry
+	since time.Time
+}
+
+// askStatus asks a partner what became of one message that it may have, and returns what it has signed.
+func (g *Gateway) askStatus(ctx context.Context, m store.Message) (out heardStatus, statement []byte, err error) {
+	link, ok := g.asked(m.Recipient)
+	if !ok {
+		return out, nil, errNotAsked
+	}
+	if open, err := g.balancers[m.Recipient].open(ctx); err != nil || !open {
+		return out, nil, errors.Join(err, errNotBalanced)
+	}
+	query := seal.StatusQuery{MessageIDs: []gateway.MessageID{m.ID}}
+	signed, err := g.Keys.Sign(seal.Header{
+		MessageID: gateway.MessageID(g.NewID()), Sender: g.Own, Recipient: m.Recipient, Conversation: m.Conversation, Created: g.Now(),
+	}, query)
+	if err != nil {
+		return out, nil, fmt.Errorf("sign question: %w", err)
+	}
+	bounded, cancel := context.WithTimeout(ctx, StatusTimeout)
+	defer cancel()
+	answer, err := link.Status(bounded, signed)
+	if err != nil {
+		return out, nil, err
+	}
+	status, err := g.Trust.OpenStatus(answer.Header, answer.Statement, answer.Signature, signed.Header(), query, g.Now())
+	if err != nil {
+		return out, nil, fmt.Errorf("status: %w", err)
+	}
+	return heardStatus{status.Entries[0], status.Since}, answer.Statement, nil
+}
+
+// StateStatus answers a partner's signed question about messages of its own with one signed statement. Of what others
+// sent it says the same as of what never came. After a restore it says nothing before the two are balanced.
+func (g *Gateway) StateStatus(ctx context.Context, caller string, from []gateway.Administration, header, statement, signature []byte) (store.Statement, error) {
+	refuse := func(faults ...gateway.Fault) (store.Statement, error) {
+		return store.Statement{}, g.refuse(ctx, Caller{URI: caller}, statement, faults...)
+	}
+	room, err := g.room(ctx, caller, len(statement))
+	if err != nil {
+		return store.Statement{}, err
+	}
+	defer room.Release()
+	h, query, err := g.Trust.OpenStatusQuery(header, statement, signature, g.Now())
+	if err != nil {
+		return refuse(asFaults(err)...)
+	}
+	if !slices.Contains(from, h.Sender) {
+		return refuse(fault(gateway.SenderWrong, string(h.Sender), fmt.Sprint(from)))
+	}
+	if h.Recipient != g.Own {
+		return refuse(fault(gateway.RecipientWrong, string(h.Recipient), string(g.Own)))
+	}
+	g.calls(h.Sender)
+	if open, err := g.Open(ctx, h.Sender); err != nil {
+		return store.Statement{}, err
+	} else if !open {
+		return store.Statement{}, gateway.Faults{fault(gateway.BalancePending, string(h.Sender), "")}
+	}
+	restored, err := g.Store.Read().Restored(ctx)
+	if err != nil {
+		return store.Statement{}, err
+	}
+	out := seal.StatusAnswer{Since: restored.At.UTC(), At: g.Now().UTC()}
+	given := 0
+	for _, id := range query.MessageIDs {
+		e, err := g.becameOf(ctx, h.Sender, id)
+		if err != nil {
+			return store.Statement{}, err
+		}
+		if r := e.Receipt; r != nil {
+			if n := len(r.Header) + len(r.Statement) + len(r.Signature); given+n > maxGiven {
+				e.Receipt = nil
+			} else {
+				given += n
+			}
+		}
+		out.Entries = append(out.Entries, e)
+	}
+	signed, err := g.Keys.Sign(seal.Header{
+		MessageID: gateway.MessageID(g.NewID()), Sender: g.Own, Recipient: h.Sender, Conversation: h.Conversation, RelatesTo: h.MessageID, Created: out.At,
+	}, out)
+	if err != nil {
+		return store.Statement{}, fmt.Errorf("sign status: %w", err)
+	}
+	if _, err := g.Store.Do(ctx, func(tx *store.Tx) error {
+		return tx.Audit(caller, "status stated", string(h.Sender), gateway.DigestOf(signed.Statement()))
+	}); err != nil {
+		return store.Statement{}, fmt.Errorf("state status: %w", err)
+	}
+	g.Log.Tell(event.Event{Name: event.StatusStated, Partner: h.Sender, Caller: caller, Count: len(out.Entries)})
+	return store.Statement{Header: signed.HeaderBytes(), Statement: signed.Statement(), Signature: signed.Signature()}, nil
+}
+
+// becameOf is what became here of a message of a sender's.
+func (g *Gateway) becameOf(ctx context.Context, sender gateway.Administration, id gateway.MessageID) (seal.StatusEntry, error) {
+	out := seal.StatusEntry{MessageID: id, Status: seal.StatusNeverReceived}
+	a, err := g.Store.Read().Arrival(ctx, store.DoorPeer, string(sender), string(id))
+	if errors.Is(err, store.ErrNotFound) {
+		return out, nil
+	}
+	if err != nil {
+		return out, err
+	}
+	out.Status, out.Payload = seal.StatusReceived, a.Digest
+	receipt := a.Receipt
+	if a.Parked {
+		out.Status = seal.StatusParked
+	}
+	if a.Judged {
+		in, err := g.Store.Read().Inbound(ctx, sender, gateway.MessageID(a.ID))
+		if err != nil {
+			return out, err
+		}
+		receipt = in.Receipt
+		switch in.State {
+		case gateway.Accepted:
+			out.Status = seal.StatusAccepted
+		case gateway.Refused:
+			out.Status = seal.StatusRefused
+		case gateway.Parked:
+			out.Status = seal.StatusParked
+		}
+	}
+	if receipt != nil {
+		out.Receipt = &seal.GivenReceipt{Header: bytes.Clone(receipt.Header), Statement: bytes.Clone(receipt.Statement), Signature: bytes.Clone(receipt.Signature)}
+	}
+	return out, nil
+}
