@@ -2,6 +2,8 @@
 # make demo-ha   the same of two gateways on one database, of which one is killed; the clients
 #                ask again at the other, and both sides are counted
 # make torture-store KILLS=300   gateways and their database killed so many times under load
+# make torture   gateways that end at each step of their work in turn, whose disk fails, is full, or has lost
+#                what it had, and gateways that are killed: what is promised is checked after each
 # make torture-check   the same of gateways that were broken in one line each: it is found
 # make test   everything that is checked, as the README says
 # make build  bin/gatewayd, bin/gatewayctl, bin/demo, bin/partnersim
@@ -9,13 +11,17 @@
 GO  ?= go
 BUF  = $(GO) tool -modfile=../../buf.mod buf
 
-.PHONY: demo demo-ha torture-store torture-check test test-parallel test-alone build deps test-deps generate published bench bench-exchange bench-store clean
+.PHONY: demo demo-ha torture bin/torture torture-store torture-check test test-parallel test-alone build deps test-deps generate published bench bench-exchange bench-store clean
 
 demo: build
 	@bin/demo -bin bin
 
 demo-ha: build test-deps
 	@bin/demo -bin bin -ha 150
+
+# The following, and all ways in which two gateways on files are treated badly, a quarter of an hour.
+torture: torture-store bin/torture
+	@bin/demo -bin bin/torture -trials all
 
 KILLS ?= 30
 torture-store: build test-deps
@@ -24,6 +30,10 @@ torture-store: build test-deps
 # Gateways made with each of a list of one-line changes are struck likewise: what each breaks is found.
 torture-check: build test-deps
 	@bin/demo -torture 10 -mutations cmd/demo/testdata/mutations.txt
+
+# Gateways that end at a step if the environment says so, which no others do: gateway/store/steps.go.
+bin/torture: deps
+	@$(GO) build -ldflags "-X customs.example/gateway/store.stepsVariable=CUSTOMS_STEPS" -o bin/torture/ ./cmd/gatewayd ./cmd/gatewayctl
 
 build: deps
 	@$(GO) build -o bin/ ./cmd/...
@@ -66,12 +76,12 @@ deps:
 	$(INSTALL)
 
 # What only tests need: xsltproc for those that compare with others, Python, curl and openssl for the
-# page of who fetches, PostgreSQL for those of
+# page of who fetches, strace, which has a disk fail, PostgreSQL for those of
 # the store, which start one of their own, and of Prometheus the tool that checks figures.
 test-deps: deps bin/promtool bin/redocly
 	@missing=; \
 	command -v xsltproc >/dev/null || missing="$$missing xsltproc"; \
-	for tool in python3 curl openssl; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	for tool in python3 curl openssl strace; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
 	$(INSTALL)
 

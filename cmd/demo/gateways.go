@@ -41,6 +41,9 @@ type side struct {
 	Fetched                   *side  // a second partner, which fetches what is for it; nil: none
 	Khorgos                   string // a second office with a post of its own; empty: none
 
+	under []string // a command that the gateway is run under
+	env   []string // beside that of this process
+
 	dir     string
 	cmd     *exec.Cmd
 	exited  chan error
@@ -159,7 +162,9 @@ func (s *side) start(bin string) error {
 		return err
 	}
 	defer log.Close()
-	s.cmd = exec.Command(filepath.Join(bin, "gatewayd"), "serve", "-config", s.config())
+	command := append(slices.Clone(s.under), filepath.Join(bin, "gatewayd"), "serve", "-config", s.config())
+	s.cmd = exec.Command(command[0], command[1:]...)
+	s.cmd.Env = append(os.Environ(), s.env...)
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt at the terminal is for the demonstration
 	if err := s.cmd.Start(); err != nil {
@@ -222,10 +227,21 @@ func (s *side) kill() error {
 	if s.exited == nil {
 		return nil
 	}
-	err := s.cmd.Process.Kill()
+	err := syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL) // with what it is run under
 	<-s.exited
-	s.exited = nil
+	if s.exited = nil; errors.Is(err, syscall.ESRCH) {
+		return nil
+	}
 	return err
+}
+
+// tool runs a command of gatewayd's on the gateway's configuration.
+func (s *side) tool(ctx context.Context, bin, command string, args ...string) error {
+	run := exec.CommandContext(ctx, filepath.Join(bin, "gatewayd"), append([]string{command, "-config", s.config()}, args...)...)
+	if out, err := run.CombinedOutput(); err != nil {
+		return fmt.Errorf("gatewayd %s: %w\n%s", command, err, out)
+	}
+	return nil
 }
 
 // stop ends the gateway, and returns an error unless it ended in good order.

@@ -50,6 +50,7 @@ type load struct {
 	list    []*sent
 	slowest time.Duration // answer
 	answers atomic.Int64
+	asked   atomic.Int64 // how often, answered or not
 }
 
 // consignment draws the next: a truck that leaves China, whose manifest goes in by one door
@@ -124,6 +125,7 @@ func (l *load) handIn(ctx context.Context, c consignment) error {
 			answer, err := doors[(s.door+s.tries)%len(doors)].submissions.Submit(try, &exchangev1.SubmitRequest{SubmissionId: s.id, Content: s.content})
 			cancel()
 			s.tries++
+			l.asked.Add(1)
 			if err == nil && answer.State == string(gateway.Faulty) {
 				return fmt.Errorf("%s is refused: %v", s.id, answer.Faults)
 			}

@@ -25,7 +25,7 @@ const (
 	perStrike = 6 * time.Second
 )
 
-const usage = `usage: demo [-bin DIR] [-ha N | -torture N [-mutations FILE]]
+const usage = `usage: demo [-bin DIR] [-ha N | -torture N [-mutations FILE] | -trials NAME,...]
 
 The environment says the rest:
   SEED=n    draw what the run n drew; without it every run draws anew
@@ -38,6 +38,7 @@ func main() {
 	ha := flag.Int("ha", 0, "instead, hand in so many consignments to two gateways on one PostgreSQL database, and kill one in mid-stream")
 	kills := flag.Int("torture", 0, "instead, kill or stop gateways and their PostgreSQL so many times under load")
 	changes := flag.String("mutations", "", "instead, so often as -torture says, strike gateways that were made with each change in `FILE`, and want it found")
+	names := flag.String("trials", "", "instead, treat two gateways on files badly, in each of these ways: "+trialNames()+"; or all")
 	flag.Usage = func() {
 		fmt.Fprint(flag.CommandLine.Output(), usage)
 		flag.PrintDefaults()
@@ -51,6 +52,17 @@ func main() {
 		name, bound = "torture-check", time.Hour
 		play = func(ctx context.Context, _ string, seed uint64) error {
 			return mutants(ctx, &screen{w: os.Stdout}, *changes, seed, plan{max(*kills, 1), 6 * time.Second, time.Second, 3 * time.Second, nil})
+		}
+	case *names != "":
+		name, bound = "torture", trialFor*time.Duration(len(trials))
+		play = func(ctx context.Context, bin string, seed uint64) error {
+			which, err := chosenTrials(*names)
+			if err != nil {
+				return err
+			}
+			return temporarily("customs-trials-", func(dir string) error {
+				return tried(ctx, &screen{w: os.Stdout}, bin, dir, seed, which, extent{clients: clients, synced: 150, locked: time.Minute, room: 96 << 20})
+			})
 		}
 	case *kills > 0:
 		name, bound = "torture-store", patience+time.Duration(*kills)*perStrike

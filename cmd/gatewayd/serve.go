@@ -68,7 +68,7 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
-	db, err := store.Open(ctx, s.Database, time.Now)
+	db, err := store.OpenCounted(ctx, s.Database, counterFile(s.trustBase()), time.Now)
 	if err != nil {
 		return how.done(std, err)
 	}
@@ -87,6 +87,23 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 	log := event.NewLog(slog.New(s.Log.handler(std.err)), figures)
 	server.TakeLibraries(log)
 	db.OnDamage(func(d store.Damage) { log.Tell(event.Event{Name: event.RowDamaged, Cause: d}) })
+	db.OnCounter(func(err error) {
+		name := event.CounterOfNoUse
+		if errors.As(err, new(store.TailLost)) {
+			name = event.DatabaseBehind
+		}
+		log.Tell(event.Event{Name: name, Cause: err})
+	})
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	go func() {
+		select {
+		case <-ctx.Done():
+		case <-db.Failed():
+			log.Tell(event.Event{Name: event.StoreFailed, Cause: db.Failure()})
+			end()
+		}
+	}()
 	for _, f := range found {
 		log.Tell(event.Event{Name: event.ConfigurationNoted, Code: f.Code, What: f.Path})
 	}
@@ -130,7 +147,7 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 	for _, f := range folders {
 		background = append(background, f.Run)
 	}
-	return s.listen(ctx, std, doors, monitor, log, background...)
+	return errors.Join(s.listen(ctx, std, doors, monitor, log, background...), db.Failure())
 }
 
 // partnerLink is the way to a partner: by gRPC, by plain HTTPS or by files.

@@ -29,6 +29,9 @@ import (
 func anchorsFile(database string) string       { return database + ".trust" }
 func confirmationsFile(database string) string { return database + ".confirmations" }
 
+// counterFile lies there too: it counts the commits of the database, for a start to see whether it has lost any.
+func counterFile(database string) string { return database + ".commits" }
+
 // maxConfirmations bounds the file of confirmations; those of earlier changes may be removed.
 const maxConfirmations = 1 << 20
 

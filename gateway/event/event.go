@@ -116,6 +116,9 @@ const (
 	InternalError    Name = "internal error"
 	StoreUnavailable Name = "store not available"
 	RowDamaged       Name = "row damaged"
+	DatabaseBehind   Name = "database behind"
+	CounterOfNoUse   Name = "commit counter of no use"
+	StoreFailed      Name = "store failed"
 )
 
 // What happens at a door, and to the gateway as a whole.
@@ -238,6 +241,9 @@ var Kinds = []Kind{
 	{InternalError, slog.LevelError, "A call failed for a reason of ours. The same is told once a minute, with how often.", []string{"method", "caller", "cause", "repeated"}},
 	{StoreUnavailable, slog.LevelError, "A call found the store closed, locked, full or unreadable. Told once a minute, with how often.", []string{"method", "caller", "cause", "repeated"}},
 	{RowDamaged, slog.LevelError, "A row of the database is not as it was written: nothing is made of it, and all others go on. Told once of each.", []string{"cause"}},
+	{DatabaseBehind, slog.LevelError, "The database holds less than was committed in it: a disk has lost its end, or an older copy was put in its place. It is gone on as after a restore.", []string{"cause"}},
+	{CounterOfNoUse, slog.LevelWarn, "The counter beside the database is missing, damaged, of another database or cannot be written: whether the database has lost its end is not known.", []string{"cause"}},
+	{StoreFailed, slog.LevelError, "Nobody knows what of the database is on disk: nothing is acknowledged any more, and the gateway ends. A start finds out.", []string{"cause"}},
 	{CallRefused, slog.LevelWarn, "A call was refused at its door; for want of room, told once a minute for each caller, with how often.", []string{"method", "caller", "code", "codes", "repeated"}},
 	{RefusalsNotCounted, slog.LevelError, "How many calls were refused could not be written to the audit trail.", []string{"cause"}},
 	{CertificateRefused, slog.LevelWarn, "A handshake ended at a certificate.", []string{"code", "certificate"}},

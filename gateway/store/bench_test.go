@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 
@@ -21,11 +22,17 @@ func benchUnit(b *testing.B, s *Store, n int64, content []byte) {
 	}
 }
 
-// BenchmarkDo measures a unit of work that waits for its own commit on disk.
+// BenchmarkDo measures a unit of work that waits for its own commit on disk, without a counter beside the database
+// and with one.
 func BenchmarkDo(b *testing.B) {
-	s, content := open(b), make([]byte, 8<<10)
-	for n := int64(0); b.Loop(); n++ {
-		benchUnit(b, s, n, content)
+	for name, counter := range map[string]string{"alone": "", "counted": filepath.Join(b.TempDir(), "counter")} {
+		b.Run(name, func(b *testing.B) {
+			s, content := must(OpenCounted(b.Context(), filepath.Join(b.TempDir(), "gateway.db"), counter, clock))(b), make([]byte, 8<<10)
+			closes(b, s)
+			for n := int64(0); b.Loop(); n++ {
+				benchUnit(b, s, n, content)
+			}
+		})
 	}
 }
 

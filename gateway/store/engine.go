@@ -55,6 +55,7 @@ func Redacted(place string) string {
 // numbered parameters, ON CONFLICT, RETURNING, partial indexes, savepoints.
 type engine struct {
 	place   string
+	counter string // the file of its counter; empty: it has none
 	dialect goose.Dialect
 	tables  string                            // directory of its migrations
 	begin   string                            // begins a transaction that will write
@@ -376,6 +377,15 @@ func (e engine) plain(err error) error {
 	return err
 }
 
+// notSynced reports whether a disk has failed to bring to it what was written.
+func notSynced(err error) bool {
+	var lite *sqlite.Error
+	if !errors.As(err, &lite) {
+		return false // a server that meets this ends by itself
+	}
+	return lite.Code() == sqlite3.SQLITE_IOERR_FSYNC || lite.Code() == sqlite3.SQLITE_IOERR_DIR_FSYNC
+}
+
 // scarce are error numbers of a machine that is short of something for all, or whose disk fails.
 var scarce = []syscall.Errno{syscall.ENOMEM, syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.EROFS}
 
@@ -386,7 +396,7 @@ func Unavailable(err error) bool {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return false
 	}
-	for _, known := range []error{errClosed, errMoved, sql.ErrConnDone, driver.ErrBadConn, io.EOF, io.ErrUnexpectedEOF} {
+	for _, known := range []error{errClosed, errMoved, errReplaced, errNotSynced, sql.ErrConnDone, driver.ErrBadConn, io.EOF, io.ErrUnexpectedEOF} {
 		if errors.Is(err, known) {
 			return true
 		}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -237,30 +238,55 @@ func (t *target) restored(ctx context.Context, made Copy, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	next := (n.CommitNo/restoredNumbers + 1) * restoredNumbers
-	unit := []struct {
-		statement string
-		args      []any
-	}{
-		{t.engine.begin, nil},
-		{"INSERT INTO restoration (number, backup, at, commit_no, digest) VALUES ((SELECT coalesce(max(r.number), 0) + 1 FROM restoration AS r), $1, $2, $3, $4)",
-			[]any{formatTime(made.At), formatTime(at), n.CommitNo, made.Digest[:]}},
-		{"INSERT INTO audit (leaf, commit_no, ordinal, at, actor, event, subject, digest) VALUES ($1, $2, 1, $3, 'gatewayd restore', 'database restored', $4, $5)",
-			[]any{n.Leaf, next, formatTime(at), formatTime(made.At), made.Digest[:]}},
-		{"UPDATE numbers SET commit_no = $1, leaf = $2 WHERE one = 1", []any{next, n.Leaf + 1}},
-		// Which numbers were taken since it was saved, nobody knows. A block of which none had been would hide the
-		// one in which they are handed over anew.
-		{"DELETE FROM number_block WHERE taken = 0", nil},
-		{"UPDATE number_block SET size = taken, row_digest = 0 WHERE taken < size", nil},
-		{"DELETE FROM copied WHERE one = 1", nil},
-		{"COMMIT", nil},
-	}
+	unit := slices.Concat(
+		[]sqlStep{{t.engine.begin, nil}},
+		restoredUnit(restoredAs{backup: made.At, at: at, actor: "gatewayd restore", digest: made.Digest, held: n.CommitNo, leaf: n.Leaf,
+			next: (n.CommitNo/restoredNumbers + 1) * restoredNumbers}),
+		[]sqlStep{{"DELETE FROM copied WHERE one = 1", nil}, {commit, nil}},
+	)
 	for _, s := range unit {
 		if _, err := t.conn.ExecContext(ctx, s.statement, s.args...); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// restoredEvent is what the audit trail says where a database goes on that was restored, or has lost its tail.
+const restoredEvent = "database restored"
+
+// restoredAs says how a database is gone on with that does not hold all that was committed in it.
+type restoredAs struct {
+	backup     time.Time // what was committed before is there
+	at         time.Time
+	actor      string
+	digest     gateway.Digest // of the backup
+	held, leaf int64          // the last commit that is there, and how many audit rows
+	next       int64          // where commits go on
+}
+
+// sqlStep is a statement with its values.
+type sqlStep struct {
+	statement string
+	args      []any
+}
+
+// restoredUnit are the statements that say so, of one transaction.
+func restoredUnit(r restoredAs) []sqlStep {
+	row := digested("audit", rows.AddAuditParams{
+		Leaf: r.leaf, CommitNo: r.next, Ordinal: 1, At: formatTime(r.at), Actor: r.actor, Event: restoredEvent, Subject: formatTime(r.backup), Digest: r.digest[:],
+	})
+	return []sqlStep{
+		{"INSERT INTO restoration (number, backup, at, commit_no, digest) VALUES ((SELECT coalesce(max(r.number), 0) + 1 FROM restoration AS r), $1, $2, $3, $4)",
+			[]any{formatTime(r.backup), row.At, r.held, r.digest[:]}},
+		{"INSERT INTO audit (leaf, commit_no, ordinal, at, actor, event, subject, digest, row_digest) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+			[]any{row.Leaf, row.CommitNo, row.Ordinal, row.At, row.Actor, row.Event, row.Subject, row.Digest, row.RowDigest}},
+		{"UPDATE numbers SET commit_no = $1, leaf = $2 WHERE one = 1", []any{r.next, r.leaf + 1}},
+		// Which numbers were taken since, nobody knows. A block of which none had been would hide the one in which
+		// they are handed over anew.
+		{"DELETE FROM number_block WHERE taken = 0", nil},
+		{"UPDATE number_block SET size = taken, row_digest = 0 WHERE taken < size", nil},
+	}
 }
 
 // notForUse refuses a database that no gateway works on; nothing of one that a gateway does.

@@ -72,8 +72,8 @@ func TestPlans(t *testing.T) {
 }
 
 // few are read whole: all that waits for a verdict, which is counted, of which the index
-// holds nothing else; and the leases, one for each process that is alive.
-var few = []string{"SCAN d USING INDEX delivery_valid", "Seq Scan on lease", "->  Seq Scan on lease", "->  Seq Scan on lease s"}
+// holds nothing else; the leases, one for each process that is alive; and the balances, one for each partner.
+var few = []string{"SCAN d USING INDEX delivery_valid", "Seq Scan on lease", "->  Seq Scan on balance", "->  Seq Scan on lease", "->  Seq Scan on lease s"}
 
 var (
 	// walk names one walk of a statement of many.

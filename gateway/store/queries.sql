@@ -28,6 +28,10 @@ SELECT * FROM copied WHERE one = 1;
 -- The last.
 SELECT * FROM restoration WHERE number = (SELECT max(r.number) FROM restoration AS r WHERE r.number > 0);
 
+-- name: BalancedUpto :one
+-- How many restorations the balances with all partners cover.
+SELECT CAST(coalesce(min(restored), 0) AS BIGINT) AS restored FROM balance;
+
 -- name: PutContent :exec
 INSERT INTO content (digest, bytes) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING;
 

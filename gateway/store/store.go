@@ -34,6 +34,14 @@ var ErrNotFound = errors.New("not found")
 // errClosed says that the store is closed, or was before it came to a unit of work.
 var errClosed = errors.New("store is closed")
 
+// errReplaced says that another database has come in the place of one that was open: an older state of it, such as
+// of a server that has failed over, or one that was restored meanwhile.
+var errReplaced = errors.New("another state of the database has come in its place")
+
+// errNotSynced says that the disk could not say whether it holds what was written. To ask it again says nothing: of
+// what it has not written a system forgets that it was to be. https://wiki.postgresql.org/wiki/Fsync_Errors
+var errNotSynced = errors.New("the disk has failed to keep what was written")
+
 // errMoved says that the records of a database have another place now.
 var errMoved = errors.New("the records have moved")
 
@@ -61,11 +69,16 @@ type Store struct {
 	byOthers   bell // after each commit of another process
 	tally      tally
 	damages    damages
+	counter    *counter // nil: it has none
+	last       int64    // commit that it has seen; 0: none yet
+	failure    error    // after which nothing is written any more
+	failed     chan struct{}
 }
 
 // unit is one unit of work waiting for the writer.
 type unit struct {
 	work   func(*Tx) error
+	event  string // the first that it wrote into the audit trail
 	commit gateway.Commit
 	err    error
 	panic  any
@@ -77,10 +90,17 @@ type unit struct {
 // file that was there and is gone, empty or cut off, tables of a later version and a server
 // that does not answer are refused with a gateway.Fault. The clock stamps audit rows.
 func Open(ctx context.Context, place string, now func() time.Time) (*Store, error) {
+	return OpenCounted(ctx, place, "", now)
+}
+
+// OpenCounted opens a database that has a counter beside it, in a file of its own: if it holds less than was
+// committed in it, it is gone on with as after a restore. See [Store.OnCounter].
+func OpenCounted(ctx context.Context, place, counter string, now func() time.Time) (*Store, error) {
 	e, err := engineOf(place)
 	if err != nil {
 		return nil, err
 	}
+	e.counter = counter
 	return openOn(ctx, e, now)
 }
 
@@ -98,7 +118,7 @@ func openOn(ctx context.Context, e engine, now func() time.Time) (_ *Store, err 
 	run, stop := context.WithCancel(context.Background())
 	s := &Store{
 		engine: e, held: held, now: now, stop: stop,
-		units: make(chan *unit, MaxGroup), done: make(chan struct{}),
+		units: make(chan *unit, MaxGroup), done: make(chan struct{}), failed: make(chan struct{}),
 	}
 	defer func() {
 		if err != nil {
@@ -139,6 +159,12 @@ func openOn(ctx context.Context, e engine, now func() time.Time) (_ *Store, err 
 			return nil, fmt.Errorf("open database: %w", err)
 		}
 		s.keeping.Go(func() { s.keep(run) })
+	}
+	if e.counter != "" {
+		if err := s.compareCounter(ctx, e.counter); err != nil {
+			return nil, fmt.Errorf("open database: %w", err)
+		}
+		s.keeping.Go(func() { s.counter.run(run) })
 	}
 	go s.write(run)
 	return s, nil
@@ -197,6 +223,7 @@ func (s *Store) close() error {
 	if s.writer != nil {
 		errs = append(errs, s.writer.Close())
 	}
+	errs = append(errs, s.counter.close())
 	if s.held != nil {
 		errs = append(errs, s.held.Close())
 		s.held = nil
@@ -279,7 +306,31 @@ func (s *Store) begin(ctx context.Context, c *session) (last rows.LastNumbersRow
 	case err != nil:
 		return last, fmt.Errorf("last commit number: %w", err)
 	}
+	if s.last > 0 && (last.CommitNo < s.last || last.CommitNo/restoredNumbers > s.last/restoredNumbers) {
+		return last, s.fail(fmt.Errorf("%w: commit %d was the last, and now it is %d", errReplaced, s.last, last.CommitNo))
+	}
 	return last, nil
+}
+
+// fail has nothing be written any more. It is the writer's.
+func (s *Store) fail(err error) error {
+	s.failure = err
+	close(s.failed)
+	return err
+}
+
+// Failed is closed when the database has failed in such a way that nobody knows any more what of it is on disk:
+// nothing is acknowledged from then on, and who works on it MUST end. A start finds out what is there.
+func (s *Store) Failed() <-chan struct{} { return s.failed }
+
+// Failure is why it has failed; nil before.
+func (s *Store) Failure() error {
+	select {
+	case <-s.failed:
+		return s.failure
+	default:
+		return nil
+	}
 }
 
 // Do runs one unit of work and returns when it is on disk, with its commit number.
@@ -356,6 +407,7 @@ func (s *Store) write(ctx context.Context) {
 func (s *Store) commit(group []*unit) {
 	first, last, err := s.runGroup(group)
 	if err == nil {
+		s.count(last)
 		if s.claims != nil {
 			if s.told(first) { // others were faster than it was looked for what they did
 				s.byOthers.ring()
@@ -376,6 +428,9 @@ func (s *Store) commit(group []*unit) {
 // state it is in, and the next group takes another. It returns the commit numbers before
 // and after it.
 func (s *Store) runGroup(group []*unit) (before, after int64, err error) {
+	if s.failure != nil {
+		return 0, 0, s.failure
+	}
 	ctx := context.Background()
 	c, err := s.connected(ctx)
 	if err != nil {
@@ -429,9 +484,15 @@ func (s *Store) runGroup(group []*unit) (before, after int64, err error) {
 	if err := c.q.SetNumbers(ctx, rows.SetNumbersParams(last)); err != nil {
 		return 0, 0, fmt.Errorf("last commit number: %w", err)
 	}
+	reach(beforeCommit, group)
 	if err := c.step(ctx, commit); err != nil {
+		if notSynced(err) {
+			err = s.fail(fmt.Errorf("%w: %w", errNotSynced, err))
+		}
 		return 0, 0, err
 	}
+	reach(afterCommit, group)
+	s.last = last.CommitNo
 	return before, last.CommitNo, nil
 }
 
@@ -450,7 +511,7 @@ func (s *Store) runUnit(c *session, u *unit, last *rows.LastNumbersRow) {
 		u.err = errors.New("unit of work left no audit row")
 	}
 	if u.err == nil && u.panic == nil && t.audited > 0 {
-		u.commit = t.Commit
+		u.commit, u.event = t.Commit, t.event
 		*last = rows.LastNumbersRow{CommitNo: int64(t.Commit), Leaf: t.leaf}
 	}
 }

@@ -20,8 +20,9 @@ type Tx struct {
 	Commit  gateway.Commit
 	now     time.Time
 	audited int64
-	leaf    int64 // the next audit row's
-	silent  bool  // nothing has changed that anybody reads
+	event   string // the first that was written
+	leaf    int64  // the next audit row's
+	silent  bool   // nothing has changed that anybody reads
 }
 
 // Now is the instant the unit runs at.
@@ -600,6 +601,9 @@ func (t *Tx) PutWorklist(id gateway.MovementID, worklist string, since time.Time
 // Audit adds an entry to the audit trail. Every unit of work MUST leave at least one.
 func (t *Tx) Audit(actor, event, subject string, digest gateway.Digest) error {
 	t.audited++
+	if t.event == "" {
+		t.event, _, _ = strings.Cut(event, " by rule ") // whose name is no step's
+	}
 	err := t.q.AddAudit(within, digested("audit", rows.AddAuditParams{
 		Leaf: t.leaf, CommitNo: int64(t.Commit), Ordinal: t.audited, At: formatTime(t.now),
 		Actor: actor, Event: event, Subject: subject, Digest: toDigest(digest),

@@ -102,6 +102,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.balanceStmt, err = db.PrepareContext(ctx, balance); err != nil {
 		return nil, fmt.Errorf("error preparing query Balance: %w", err)
 	}
+	if q.balancedUptoStmt, err = db.PrepareContext(ctx, balancedUpto); err != nil {
+		return nil, fmt.Errorf("error preparing query BalancedUpto: %w", err)
+	}
 	if q.chainHeadStmt, err = db.PrepareContext(ctx, chainHead); err != nil {
 		return nil, fmt.Errorf("error preparing query ChainHead: %w", err)
 	}
@@ -685,6 +688,11 @@ func (q *Queries) Close() error {
 	if q.balanceStmt != nil {
 		if cerr := q.balanceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing balanceStmt: %w", cerr)
+		}
+	}
+	if q.balancedUptoStmt != nil {
+		if cerr := q.balancedUptoStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing balancedUptoStmt: %w", cerr)
 		}
 	}
 	if q.chainHeadStmt != nil {
@@ -1502,6 +1510,7 @@ type Queries struct {
 	awaitNoMoreStmt           *sql.Stmt
 	awaitedByStmt             *sql.Stmt
 	balanceStmt               *sql.Stmt
+	balancedUptoStmt          *sql.Stmt
 	chainHeadStmt             *sql.Stmt
 	copiedStmt                *sql.Stmt
 	countAttemptStmt          *sql.Stmt
@@ -1684,6 +1693,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		awaitNoMoreStmt:           q.awaitNoMoreStmt,
 		awaitedByStmt:             q.awaitedByStmt,
 		balanceStmt:               q.balanceStmt,
+		balancedUptoStmt:          q.balancedUptoStmt,
 		chainHeadStmt:             q.chainHeadStmt,
 		copiedStmt:                q.copiedStmt,
 		countAttemptStmt:          q.countAttemptStmt,

@@ -966,6 +966,18 @@ func (q *Queries) Balance(ctx context.Context, partner string) (Balance, error) 
 	return i, err
 }
 
+const balancedUpto = `-- name: BalancedUpto :one
+SELECT CAST(coalesce(min(restored), 0) AS BIGINT) AS restored FROM balance
+`
+
+// How many restorations the balances with all partners cover.
+func (q *Queries) BalancedUpto(ctx context.Context) (int64, error) {
+	row := q.queryRow(ctx, q.balancedUptoStmt, balancedUpto)
+	var restored int64
+	err := row.Scan(&restored)
+	return restored, err
+}
+
 const chainHead = `-- name: ChainHead :one
 SELECT m.id FROM delivery AS d JOIN message AS m ON m.id_key = d.id_key
 WHERE d.chain = $1 AND d.state IN ('queued', 'sent', 'received')
