@@ -331,6 +331,7 @@ const (
 	ConfigAddressTaken       Code = "CONFIG_ADDRESS_TAKEN"
 	ConfigAddressOpen        Code = "CONFIG_ADDRESS_OPEN"
 	ConfigChoice             Code = "CONFIG_CHOICE"
+	ConfigMode               Code = "CONFIG_MODE"
 	ConfigLimit              Code = "CONFIG_LIMIT"
 	ConfigOwnPartner         Code = "CONFIG_OWN_PARTNER"
 	ConfigPartnerTwice       Code = "CONFIG_PARTNER_TWICE"

@@ -25,6 +25,7 @@ var order = []string{
 	"gateway",
 	"gateway/manual",
 	"gateway/pace",
+	"gateway/durable",
 	"gateway/spool",
 	"gateway/loopback",
 	"gateway/event",
@@ -58,6 +59,8 @@ var order = []string{
 	"gateway/card",
 	"gateway/peer",
 	"gateway/line",
+	"gateway/envelope",
+	"gateway/folder",
 	"gateway/store/rows",
 	"gateway/store/postgres",
 	"gateway/store/storetest",
@@ -100,8 +103,9 @@ var owners = []struct {
 	{"crypto/tls", []string{"gateway/mtls", "gateway/peer", "gateway/line", "gateway/server", "cmd/"}},
 	// document bounds the digits that anything is reckoned with.
 	{"math/big", []string{"gateway/document", "gateway/mtls"}},
-	// seal reads the keys of signatures, which are no TLS keys.
-	{"crypto/x509", []string{"gateway/mtls", "gateway/seal", "cmd/"}},
+	// seal reads the keys of signatures, and envelope those of envelopes, which are no TLS keys.
+	{"crypto/x509", []string{"gateway/mtls", "gateway/seal", "gateway/envelope", "cmd/"}},
+	{"github.com/smallstep/pkcs7", []string{"gateway/envelope"}},
 	{"net/http", []string{"gateway/peer", "gateway/server", "gateway/metrics", "gateway/api/exchange/v1", "cmd/"}},
 	{"google.golang.org/grpc", []string{"gateway/peer", "gateway/line", "gateway/server", "gateway/api/exchange/v1", "cmd/"}},
 	{"github.com/grpc-ecosystem/grpc-gateway", []string{"gateway/server", "gateway/api/exchange/v1"}},

@@ -196,6 +196,7 @@ const (
 	WordValidSpan                   Wording = "valid_span"
 	WordCRLOlder                    Wording = "crl_older"
 	WordFormCertificates            Wording = "form_certificates"
+	WordFormEnvelope                Wording = "form_envelope"
 	WordFormKey                     Wording = "form_key"
 	WordFormLists                   Wording = "form_lists"
 	WordFormSigningKey              Wording = "form_signing_key"

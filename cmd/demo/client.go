@@ -30,6 +30,7 @@ type client struct {
 	submissions exchangev1.SubmissionServiceClient
 	inbox       exchangev1.InboxServiceClient
 	movements   exchangev1.MovementServiceClient
+	outbox      exchangev1.OutboxServiceClient
 
 	web  *http.Client
 	rest string // address of the REST door
@@ -69,6 +70,7 @@ func dial(s *side, bin, certs string) (*client, error) {
 		submissions: exchangev1.NewSubmissionServiceClient(conn),
 		inbox:       exchangev1.NewInboxServiceClient(conn),
 		movements:   exchangev1.NewMovementServiceClient(conn),
+		outbox:      exchangev1.NewOutboxServiceClient(conn),
 		web:         &http.Client{Transport: &http.Transport{TLSClientConfig: config(), ForceAttemptHTTP2: true}},
 		rest:        s.REST,
 		tool:        filepath.Join(bin, "gatewayctl"),

@@ -74,11 +74,11 @@ type waybill struct {
 	Consignee, ConsigneeID                string
 	Packages, PackageUnit, Mass           string
 	Amount, Currency                      string
-	Lines                                 []*line
+	Lines                                 []*goodsLine
 }
 
-// line is one line of goods.
-type line struct {
+// goodsLine is one line of goods.
+type goodsLine struct {
 	Sequence, Description, HS             string
 	Mass, MassUnit, Packages, PackageUnit string
 	Remark                                string
@@ -181,7 +181,7 @@ func (d dice) truck(now time.Time, waybills, lines int) *truck {
 		for k := range d.between(max(1, lines-1), lines) {
 			of := kinds[(i*lines+k)%len(kinds)]
 			m, n := kilograms(d.between(1000, 6000)*50), d.between(10, 400)
-			w.Lines = append(w.Lines, &line{
+			w.Lines = append(w.Lines, &goodsLine{
 				Sequence: fmt.Sprint(k + 1), Description: of.sent, HS: of.code, Mass: m.String(), MassUnit: "KGM",
 				Packages: fmt.Sprint(n), PackageUnit: "CT", goods: of,
 			})
@@ -214,7 +214,7 @@ func (d dice) shipment(now time.Time) *shipment {
 		for k := range 2 {
 			of := kinds[i*2+k]
 			m, n := kilograms(d.between(1000, 6000)*50), d.between(10, 400)
-			w.Lines = append(w.Lines, &line{
+			w.Lines = append(w.Lines, &goodsLine{
 				Sequence: fmt.Sprint(k + 1), Description: of.sent, HS: of.code, Mass: m.String(),
 				Packages: fmt.Sprint(n), PackageUnit: "PK", goods: of,
 			})

@@ -14,7 +14,7 @@ const takeover = 15 * time.Second
 // highlyAvailable plays two gateways on one database of which one is killed in mid-stream.
 func highlyAvailable(ctx context.Context, out *screen, bin, dir string, seed uint64, consignments int) (err error) {
 	out.step("Two gateways of China start at once on one empty PostgreSQL database, one of Russia on a file.")
-	s, err := startSeveral(ctx, bin, dir, seed)
+	s, err := startSeveral(ctx, bin, dir, seed, nil)
 	if err != nil {
 		return err
 	}

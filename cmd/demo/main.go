@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"customs.example/gateway/line"
 )
 
 // patience bounds the whole play; where gateways are killed it is longer by perStrike each
@@ -49,7 +51,7 @@ func main() {
 	case *changes != "":
 		name, bound = "torture-check", time.Hour
 		play = func(ctx context.Context, _ string, seed uint64) error {
-			return mutants(ctx, &screen{w: os.Stdout}, *changes, seed, plan{max(*kills, 1), 6 * time.Second, time.Second, 3 * time.Second})
+			return mutants(ctx, &screen{w: os.Stdout}, *changes, seed, plan{max(*kills, 1), 6 * time.Second, time.Second, 3 * time.Second, nil})
 		}
 	case *names != "":
 		name, bound = "torture", trialFor*time.Duration(len(trials))
@@ -66,7 +68,7 @@ func main() {
 		name, bound = "torture-store", patience+time.Duration(*kills)*perStrike
 		play = func(ctx context.Context, bin string, seed uint64) error {
 			return temporarily("customs-torture-", func(dir string) error {
-				return torture(ctx, &screen{w: os.Stdout}, bin, dir, seed, plan{*kills, 10 * time.Second, 200 * time.Millisecond, time.Second})
+				return torture(ctx, &screen{w: os.Stdout}, bin, dir, seed, plan{*kills, 10 * time.Second, 200 * time.Millisecond, time.Second, line.Each(awkward)})
 			})
 		}
 	case *ha > 0:

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"customs.example/gateway"
+	exchangev1 "customs.example/gateway/api/exchange/v1"
+	"customs.example/gateway/line"
 	"customs.example/gateway/store/postgres"
 )
 
@@ -20,15 +22,19 @@ type several struct {
 	balancer *balancer
 	cn       [2]*side
 	ru       *side
+	lines    lines
 	load     *load
+	// operators are one of each gateway.
+	operators []*client
 
 	mu     sync.Mutex // over what is begun and ended
 	ending bool
 	kept   sync.WaitGroup
 }
 
-// startSeveral starts all of them, and connects clients to each door.
-func startSeveral(ctx context.Context, bin, dir string, seed uint64) (s *several, err error) {
+// startSeveral starts all of them, and connects clients to each door. The gateways call each other over lines on
+// which each misdeed has these odds; without any, directly.
+func startSeveral(ctx context.Context, bin, dir string, seed uint64, odds line.Odds) (s *several, err error) {
 	s = &several{bin: bin, dir: dir}
 	defer func() {
 		if err != nil {
@@ -55,6 +61,15 @@ func startSeveral(ctx context.Context, bin, dir string, seed uint64) (s *several
 		return s, err
 	}
 	ru.PartnerGRPC = s.balancer.address()
+	if len(odds) > 0 {
+		if ru.PartnerGRPC, err = s.lines.lead(cn, ru, s.balancer.address(), odds, seed); err != nil {
+			return s, err
+		}
+		if cn.PartnerGRPC, err = s.lines.lead(ru, cn, ru.GRPC, odds, seed+1); err != nil {
+			return s, err
+		}
+		other.PartnerGRPC = cn.PartnerGRPC
+	}
 	s.load = &load{dice: roll(seed), doors: make(map[gateway.Administration][]*client), now: time.Now}
 	for _, g := range s.gateways() { // all at once on an empty database
 		if err := g.start(bin); err != nil {
@@ -70,6 +85,13 @@ func startSeveral(ctx context.Context, bin, dir string, seed uint64) (s *several
 		if err := g.ready(ctx, c); err != nil {
 			return s, err
 		}
+	}
+	for _, g := range s.gateways() {
+		c, err := dial(g, bin, g.Side+"/operator")
+		if err != nil {
+			return s, err
+		}
+		s.operators = append(s.operators, c)
 	}
 	for _, g := range s.gateways() {
 		if g.idle, err = g.usage(ctx); err != nil {
@@ -112,6 +134,33 @@ func (s *several) keep() {
 // keepEvery is how often it is looked for gateways that have ended.
 const keepEvery = 200 * time.Millisecond
 
+// settle waits until everything has come to its end. A link rests that has failed some times, as over such lines all
+// do: their operators see that, and have tried what waits.
+func (s *several) settle(ctx context.Context) error {
+	ctx, settled := context.WithCancel(ctx)
+	var trying sync.WaitGroup
+	defer trying.Wait()
+	defer settled()
+	trying.Go(func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(operatorsTry):
+			}
+			for i, g := range s.gateways() {
+				try, cancel := context.WithTimeout(ctx, tryFor)
+				_, _ = s.operators[i].outbox.Try(try, &exchangev1.TryRequest{Partner: string(g.Partner)}) // or the next time
+				cancel()
+			}
+		}
+	})
+	return s.load.settle(ctx)
+}
+
+// operatorsTry is how long operators wait before they have tried what waits.
+const operatorsTry = 3 * time.Second
+
 // stop ends the gateways in good order, when they have let go of what they used.
 func (s *several) stop() error {
 	s.mu.Lock()
@@ -138,6 +187,10 @@ func (s *several) end() error {
 			}
 		}
 	}
+	for _, c := range s.operators {
+		c.close()
+	}
+	errs = append(errs, s.lines.close())
 	if s.balancer != nil {
 		errs = append(errs, s.balancer.close())
 	}

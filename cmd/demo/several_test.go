@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"customs.example/gateway/line"
 )
 
 // built are the gateways' commands, linked so that they end at steps and have a wrong clock if the environment says so.
@@ -33,7 +35,7 @@ func TestParallelGatewaysThatAreKilledLoseNothing(t *testing.T) {
 		}
 	})
 	t.Run("all", func(t *testing.T) {
-		if err := torture(ctx, out, bin, t.TempDir(), 1, plan{5, 3500 * time.Millisecond, 100 * time.Millisecond, 500 * time.Millisecond}); err != nil {
+		if err := torture(ctx, out, bin, t.TempDir(), 1, plan{5, 3500 * time.Millisecond, 100 * time.Millisecond, 500 * time.Millisecond, line.Each(awkward)}); err != nil {
 			t.Error(err)
 		}
 	})

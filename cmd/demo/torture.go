@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"customs.example/gateway/line"
 )
 
 // victim is what can be killed or stopped, and goes on afterwards.
@@ -71,6 +73,8 @@ type plan struct {
 	pause time.Duration // of a gateway that is stopped and goes on
 	// The time between two strikes is drawn between these.
 	shortest, longest time.Duration
+	// odds are those of each misdeed with each call between the gateways; without any they call each other directly.
+	odds line.Odds
 }
 
 // torture strikes one after the other under load, and has what is promised checked.
@@ -81,7 +85,7 @@ func torture(ctx context.Context, out *screen, bin, dir string, seed uint64, p p
 
 // tortured is what has become of everything after the strikes. It is told whatever went wrong before.
 func tortured(ctx context.Context, out *screen, bin, dir string, seed uint64, p plan) (c counted, err error) {
-	s, err := startSeveral(ctx, bin, dir, seed)
+	s, err := startSeveral(ctx, bin, dir, seed, p.odds)
 	if err != nil {
 		return c, err
 	}
@@ -89,7 +93,7 @@ func tortured(ctx context.Context, out *screen, bin, dir string, seed uint64, p 
 	s.keep()
 	struck, failure := s.strikes(ctx, seed, p)
 	if failure == nil {
-		failure = s.load.settle(ctx)
+		failure = s.settle(ctx)
 	}
 	failure = errors.Join(failure, s.stop())
 	c, err = s.count(context.WithoutCancel(ctx), time.Now())
@@ -98,6 +102,9 @@ func tortured(ctx context.Context, out *screen, bin, dir string, seed uint64, p 
 	}
 	for _, name := range slices.Sorted(maps.Keys(struck)) {
 		out.say("%-28s %3d times", name, struck[name])
+	}
+	if len(p.odds) > 0 {
+		out.say("%s", s.lines.done())
 	}
 	c.say(out)
 	return c, failure

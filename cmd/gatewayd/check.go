@@ -158,7 +158,7 @@ func (s *setup) checkListeners(f *findings) {
 			f.refuse(fmt.Sprintf("partners[%d].in_flight", i), gateway.ConfigLimit, strconv.Itoa(p.InFlight), fmt.Sprintf("1 … %d", flow.MaxInFlight))
 		}
 		key := fmt.Sprintf("partners[%d].address", i)
-		if p.pulls() && p.Address == "" { // nobody calls it
+		if (p.pulls() || p.files()) && p.Address == "" { // nobody calls it
 			continue
 		}
 		if !f.need(key, p.Address) {
@@ -292,7 +292,11 @@ func (s *setup) checkParties(f *findings) {
 		}
 		p.Attachments.check(f, key+".attachments")
 		p.checkLink(f, key)
-		s.callers = append(s.callers, server.Caller{URI: p.URI, Role: server.Partner, Administrations: p.Administrations, Fetches: p.pulls()})
+		if p.files() {
+			s.readEnvelope(f, key, p)
+		} else {
+			s.callers = append(s.callers, server.Caller{URI: p.URI, Role: server.Partner, Administrations: p.Administrations, Fetches: p.pulls()})
+		}
 		s.partners = append(s.partners, peer.Partner{URI: p.URI, Address: p.Address, Administrations: p.Administrations})
 	}
 }
@@ -304,7 +308,28 @@ func (p PartnerConfig) checkLink(f *findings, key string) {
 			f.refuse(key+"."+name, gateway.ConfigChoice, value, choices...)
 		}
 	}
-	choose("mode", p.Mode, modePush, modeHTTPS, modePull)
+	choose("mode", p.Mode, modePush, modeHTTPS, modePull, modeFolder)
+	unfit := func(name, value string) {
+		if value != "" {
+			f.refuse(key+"."+name, gateway.ConfigMode, value, p.Mode)
+		}
+	}
+	if p.files() {
+		unfit("address", p.Address)
+		unfit("roots", p.Roots)
+		unfit("crls", p.CRLs)
+		if len(p.Pins) > 0 {
+			unfit("pins", p.Pins[0].String())
+		}
+		if !p.Attachments.none() {
+			unfit("attachments", strings.Join(p.Attachments.Kinds, ", "))
+		}
+	} else {
+		unfit("folder", p.Folder)
+		unfit("envelope.recipient", p.Envelope.Recipient)
+		unfit("envelope.cert", p.Envelope.Cert)
+		unfit("envelope.key", p.Envelope.Key)
+	}
 	if p.Mode == modePull || p.Mode == modeHTTPS {
 		choose("receipts", p.Receipts, receiptsSigned, receiptsPlain)
 	} else {
@@ -316,7 +341,7 @@ func (p PartnerConfig) checkLink(f *findings, key string) {
 		choose("questions", p.Questions, questionsAnswered)
 	}
 	switch {
-	case p.Fetch != 0 && p.Mode == modeHTTPS: // what it has for us it posts
+	case p.Fetch != 0 && (p.Mode == modeHTTPS || p.files()): // what it has for us it brings
 		f.refuse(key+".mode", gateway.ConfigChoice, p.Mode, modePush, modePull)
 	case p.Fetch != 0 && (p.Fetch < minFetch || p.Fetch > maxFetch):
 		f.refuse(key+".fetch", gateway.ConfigChoice, p.Fetch.String(), minFetch.String()+" - "+maxFetch.String())

@@ -268,6 +268,15 @@ var badConfigurations = []struct {
 administrators:`, strings.Repeat("ab", 32)))
 	}, []gateway.Code{gateway.ConfigPartnerTwice}},
 	{"documents kept too short", edited("[RU]", "[RU]\n    retention: 23h"), []gateway.Code{gateway.ConfigLimit}},
+	{"a mode that there is not", edited("[RU]", "[RU]\n    mode: pigeon"), []gateway.Code{gateway.ConfigChoice}},
+	{"plain receipts over gRPC", edited("[RU]", "[RU]\n    receipts: plain"), []gateway.Code{gateway.ConfigChoice}},
+	{"no questions over gRPC", edited("[RU]", "[RU]\n    questions: none"), []gateway.Code{gateway.ConfigChoice}},
+	{"fetched from by HTTPS", edited("[RU]", "[RU]\n    mode: https\n    fetch: 2s"), []gateway.Code{gateway.ConfigChoice}},
+	{"attachments of who answers no questions", edited("[RU]", "[RU]\n    mode: https\n    questions: none\n    attachments: {kinds: [SCAN], each: 1MiB, total: 1MiB, retention: 1h}"), []gateway.Code{gateway.ConfigChoice}},
+	{"an envelope over gRPC", edited("[RU]", "[RU]\n    folder: .\n    envelope: {cert: gateway.pem}"), []gateway.Code{gateway.ConfigMode, gateway.ConfigMode}},
+	{"files of a partner that is called", edited("[RU]", "[RU]\n    mode: folder"), []gateway.Code{
+		gateway.ConfigMissing, gateway.ConfigMissing, gateway.ConfigMode, gateway.ConfigMode, gateway.ConfigMode, gateway.ConfigMode,
+	}},
 	{"attachments of a partner without bounds", edited("[RU]", "[RU]\n    attachments: {kinds: [SCAN, SMELL]}"),
 		[]gateway.Code{gateway.ConfigChoice, gateway.ConfigLimit, gateway.ConfigLimit}},
 	{"attachments of a partner of no kind", edited("[RU]", "[RU]\n    attachments: {each: 65MiB, total: 1MiB, retention: 1m}"),

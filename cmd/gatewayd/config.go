@@ -14,6 +14,7 @@ import (
 	"customs.example/gateway/analysis"
 	"customs.example/gateway/budget"
 	"customs.example/gateway/document"
+	"customs.example/gateway/envelope"
 	"customs.example/gateway/flow"
 	"customs.example/gateway/mtls"
 	"customs.example/gateway/peer"
@@ -99,9 +100,12 @@ type PartnerConfig struct {
 	InFlight        int                      `yaml:"in_flight"` // messages that travel to it at once; 0: flow.InFlight
 	// Attachments says which images and scans that its messages name are fetched; without it none.
 	Attachments FetchConfig `yaml:"attachments"`
-	// Mode says how it gets what is for it: push, which is the default, by gRPC; https: by plain HTTPS; or pull: it
-	// fetches.
+	// Mode says how it gets what is for it: push, which is the default, by gRPC; https: by plain HTTPS; pull: it
+	// fetches; or folder: as files in envelopes, and what it sends comes likewise.
 	Mode string `yaml:"mode"`
+	// Folder is where those files lie, and Envelope what they are closed and opened by.
+	Folder   string         `yaml:"folder"`
+	Envelope EnvelopeConfig `yaml:"envelope"`
 	// Receipts says what it may acknowledge by what it has fetched, or what was posted to it: signed, which is the
 	// default, or plain.
 	Receipts string `yaml:"receipts"`
@@ -110,6 +114,13 @@ type PartnerConfig struct {
 	// Fetch is how often is fetched from it what it has for us; zero: it hands that over.
 	Fetch time.Duration `yaml:"fetch"`
 	Vouch `yaml:",inline"`
+}
+
+// EnvelopeConfig names the certificates of envelopes, which are for RSA keys.
+type EnvelopeConfig struct {
+	Recipient string `yaml:"recipient"` // the partner's certificate
+	Cert      string `yaml:"cert"`      // our own
+	Key       string `yaml:"key"`       // its key
 }
 
 // FetchConfig says which images and scans are fetched from a partner.
@@ -130,6 +141,7 @@ const (
 	modePush          = "push"
 	modeHTTPS         = "https"
 	modePull          = "pull"
+	modeFolder        = "folder"
 	receiptsSigned    = "signed"
 	receiptsPlain     = "plain"
 	questionsAnswered = "answered"
@@ -144,6 +156,9 @@ const (
 
 // pulls reports whether the partner fetches what is for it.
 func (p PartnerConfig) pulls() bool { return p.Mode == modePull }
+
+// files reports whether it is reached by files: nobody calls it, and it calls nobody.
+func (p PartnerConfig) files() bool { return p.Mode == modeFolder }
 
 // Vouch is what a certificate is trusted by.
 type Vouch struct {
@@ -174,6 +189,7 @@ type setup struct {
 	tolerances  reconcile.Tolerances
 	agreements  recognition.Agreements
 	limits      budget.Limits
+	envelopes   map[string]*envelope.Pair // of partners that are reached by files, by their URIs
 
 	administrators map[string][]byte   // their public keys by name
 	anchors        mtls.Anchors        // in force; numbered 0 at the first start, which takes those of the files
@@ -222,7 +238,8 @@ func (c *Config) resolve(dir string) {
 		names = append(names, &c.Callers[i].Roots, &c.Callers[i].CRLs)
 	}
 	for i := range c.Partners {
-		names = append(names, &c.Partners[i].Roots, &c.Partners[i].CRLs)
+		p := &c.Partners[i]
+		names = append(names, &p.Roots, &p.CRLs, &p.Folder, &p.Envelope.Recipient, &p.Envelope.Cert, &p.Envelope.Key)
 	}
 	for i := range c.Administrators {
 		names = append(names, &c.Administrators[i].File)

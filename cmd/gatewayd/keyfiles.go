@@ -127,7 +127,9 @@ func (c *Config) vouched() (out []vouched) {
 		out = append(out, vouched{fmt.Sprintf("callers[%d]", i), v.URI, v.Vouch, false})
 	}
 	for i, v := range c.Partners {
-		out = append(out, vouched{fmt.Sprintf("partners[%d]", i), v.URI, v.Vouch, true})
+		if !v.files() {
+			out = append(out, vouched{fmt.Sprintf("partners[%d]", i), v.URI, v.Vouch, true})
+		}
 	}
 	return out
 }

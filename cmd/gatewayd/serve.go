@@ -21,6 +21,7 @@ import (
 	"customs.example/gateway/budget"
 	"customs.example/gateway/event"
 	"customs.example/gateway/flow"
+	"customs.example/gateway/folder"
 	"customs.example/gateway/metrics"
 	"customs.example/gateway/mtls"
 	"customs.example/gateway/peer"
@@ -120,7 +121,11 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 	if err := keys.begin(ctx); err != nil {
 		return err
 	}
-	links, closeLinks, err := s.links(keys.registry)
+	folders, err := s.folders(log, func() *flow.Gateway { return g })
+	if err != nil {
+		return err
+	}
+	links, closeLinks, err := s.links(keys.registry, folders)
 	if err != nil {
 		return err
 	}
@@ -139,18 +144,22 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 	doors := server.New(server.Options{Flow: g, Registry: keys.registry, Certificate: s.certificate, Callers: s.callers, Monitor: monitor, Log: log, Loaded: s.loaded,
 		Introduction: server.Introduction{URI: own, Ends: keys.Ends, Card: func() ([]byte, gateway.Digest, error) { return s.signedCard(now()) }, Links: lookedAfter(links), Known: s.known, Samples: s.samples},
 	})
-	return errors.Join(s.listen(ctx, std, doors, monitor, log, g.Run, func(ctx context.Context) { keys.run(ctx, hangup) }), db.Failure())
+	background := []func(context.Context){g.Run, func(ctx context.Context) { keys.run(ctx, hangup) }}
+	for _, f := range folders {
+		background = append(background, f.Run)
+	}
+	return errors.Join(s.listen(ctx, std, doors, monitor, log, background...), db.Failure())
 }
 
-// partnerLink is the way to a partner, by gRPC or by plain HTTPS.
+// partnerLink is the way to a partner: by gRPC, by plain HTTPS or by files.
 type partnerLink interface {
-	flow.Asked
+	flow.Link
 	server.Link
 	Close() error
 }
 
 // links prepares a link for every administration that a partner speaks for.
-func (s *setup) links(registry *mtls.Registry) (map[gateway.Administration]partnerLink, func(), error) {
+func (s *setup) links(registry *mtls.Registry, folders map[string]*folder.Folder) (map[gateway.Administration]partnerLink, func(), error) {
 	links := make(map[gateway.Administration]partnerLink)
 	var open []partnerLink
 	closeAll := func() {
@@ -160,9 +169,12 @@ func (s *setup) links(registry *mtls.Registry) (map[gateway.Administration]partn
 	}
 	for i, p := range s.partners {
 		var link partnerLink
-		if c := s.Partners[i]; c.Mode == modeHTTPS {
+		switch c := s.Partners[i]; c.Mode {
+		case modeFolder:
+			link = folders[p.URI]
+		case modeHTTPS:
 			link = peer.NewHTTPS(p, registry, s.certificate, c.Receipts == receiptsPlain, time.Now)
-		} else {
+		default:
 			var err error
 			if link, err = peer.NewLink(p, registry, s.certificate); err != nil {
 				closeAll()

@@ -58,7 +58,11 @@ type partner struct {
 	Roots   string           `yaml:"roots"`
 	CRLs    string           `yaml:"crls"`
 	Pins    []gateway.Digest `yaml:"pins"`
+	Mode    string           `yaml:"mode"`
 }
+
+// isLed reports whether the gateway calls it over a line, which carries gRPC alone.
+func (p partner) isLed() bool { return p.Address != "" && p.Mode != "https" }
 
 // stage is a configuration with all that the play adds to it.
 type stage struct {
@@ -162,19 +166,31 @@ func (s *stage) path(name string) string {
 	return filepath.Join(s.dir, name)
 }
 
-// standIn is where the keys are by which a line leads on what the partner has sent, or stands for it: the partner's
-// own are its own.
-func (s *stage) standIn(i int) string {
-	return filepath.Join(stageDir, "pki", fmt.Sprintf("partner-%d", i+1))
+// pki is where the play's keys are, named by whose they are: the same partners meet the same keys again, which the
+// gateway has taken at its first start.
+func (s *stage) pki() string {
+	whose := s.postURI()
+	for _, p := range s.Partners {
+		whose += "\n" + p.URI
+	}
+	return filepath.Join(stageDir, "pki-"+gateway.DigestOf([]byte(whose)).String()[:8])
 }
 
-// post is where those of who answers are.
-func (s *stage) post() string { return filepath.Join(stageDir, "pki", "own") }
+// standIn is where the keys are by which a line leads on what the partner has sent, or stands for it: the partner's
+// own are its own.
+func (s *stage) standIn(i int) string { return filepath.Join(s.pki(), fmt.Sprintf("partner-%d", i+1)) }
 
-// makeKeys makes the keys anew: those of an earlier play may be of other partners.
+// post is where those of who answers are.
+func (s *stage) post() string { return filepath.Join(s.pki(), "own") }
+
+// makeKeys makes the keys, all or none, unless they are there.
 func (s *stage) makeKeys() error {
-	pki := filepath.Join(s.dir, stageDir, "pki")
-	if err := os.RemoveAll(pki); err != nil {
+	pki := filepath.Join(s.dir, s.pki())
+	if _, err := os.Stat(pki); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	half := pki + ".new"
+	if err := os.RemoveAll(half); err != nil {
 		return err
 	}
 	authorities := []mtls.DevAuthority{{Dir: filepath.Base(s.post()), CommonName: "partnersim development CA", Identities: []mtls.DevIdentity{{Name: "post", URI: s.postURI()}}}}
@@ -184,7 +200,10 @@ func (s *stage) makeKeys() error {
 			Identities: []mtls.DevIdentity{{Name: "gateway", URI: p.URI, Server: true}},
 		})
 	}
-	return mtls.GenerateDevPKI(pki, time.Now(), authorities)
+	if err := mtls.GenerateDevPKI(half, time.Now(), authorities); err != nil {
+		return err
+	}
+	return os.Rename(half, pki)
 }
 
 // makeData lays the rules by which magic numbers are refused over the configuration's own data.
@@ -208,17 +227,8 @@ func (s *stage) makeConfig(raw []byte) error {
 	if err := yaml.Unmarshal(raw, &all); err != nil {
 		return err
 	}
-	set := func(key string, values map[string]any) {
-		of, _ := all[key].(map[string]any)
-		if of == nil {
-			of = make(map[string]any)
-		}
-		for name, value := range values {
-			of[name] = value
-		}
-		all[key] = of
-	}
-	set("listen", map[string]any{"grpc": s.behind})
+	listen, _ := all["listen"].(map[string]any) // it is there, for its address is
+	listen["grpc"] = s.behind
 	all["database"], all["data"] = filepath.Join(stageDir, "gateway.db"), filepath.Join(stageDir, "data")
 	post := s.post()
 	callers, _ := all["callers"].([]any)
@@ -233,23 +243,22 @@ func (s *stage) makeConfig(raw []byte) error {
 		if err != nil {
 			return err
 		}
-		for key, name := range map[string]string{"roots": p.Roots, "crls": p.CRLs} {
-			file := map[string]string{"roots": "ca.pem", "crls": "crl.pem"}[key]
-			if name == "" {
+		for _, f := range []struct{ key, own, file string }{{"roots", p.Roots, "ca.pem"}, {"crls", p.CRLs, "crl.pem"}} {
+			if f.own == "" {
 				continue
 			}
-			own, err := os.ReadFile(s.path(name))
+			own, err := os.ReadFile(s.path(f.own))
 			if err != nil {
 				return err
 			}
-			added, err := os.ReadFile(filepath.Join(standIn, file))
+			added, err := os.ReadFile(filepath.Join(standIn, f.file))
 			if err != nil {
 				return err
 			}
-			if err := os.WriteFile(filepath.Join(standIn, "both-"+file), slices.Concat(own, []byte("\n"), added), 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(standIn, "both-"+f.file), slices.Concat(own, []byte("\n"), added), 0o600); err != nil {
 				return err
 			}
-			of[key] = filepath.Join(s.standIn(i), "both-"+file)
+			of[f.key] = filepath.Join(s.standIn(i), "both-"+f.file)
 		}
 		if len(p.Pins) > 0 {
 			var pins []any
@@ -258,7 +267,7 @@ func (s *stage) makeConfig(raw []byte) error {
 			}
 			of["pins"] = pins
 		}
-		if p.Address != "" {
+		if p.isLed() {
 			of["address"] = s.outward[i]
 		}
 	}
@@ -321,7 +330,7 @@ func (s *stage) lines(o options, deliver line.Answer, done func(line.Done)) (all
 			return all, err
 		}
 		inward.Callers, inward.As[p.URI] = append(inward.Callers, party), standIn
-		if p.Address == "" {
+		if !p.isLed() {
 			continue
 		}
 		if err := open(line.Options{

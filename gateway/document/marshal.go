@@ -64,6 +64,8 @@ func (w *writer) message(m Node) {
 			w.message(f.Message(m))
 		case f.Type == Uint:
 			w.number(f.Uint(m), f.wide)
+		case f.decimal(m).GetSpelling() != "":
+			w.spelled(text, f.decimal(m).Spelling)
 		default:
 			w.leaf(f, text)
 		}

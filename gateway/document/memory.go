@@ -164,6 +164,15 @@ func (f *Field) textAt(at unsafe.Pointer) string {
 	return ""
 }
 
+// decimal is what a single decimal holds, nil if it is not set or the field is another one.
+func (f *Field) decimal(m Node) *customsv1.Decimal {
+	at := f.place(m)
+	if at == nil || f.Type != Decimal || f.Repeated {
+		return nil
+	}
+	return *(**customsv1.Decimal)(at)
+}
+
 // enum is a value's name, "" for the unspecified one and for one that the schema lacks.
 func (f *Field) enum(n int32) string {
 	if n < 0 || int(n) >= len(f.names) {
@@ -267,8 +276,9 @@ func (f *Field) TextOf(m Node, i int) string {
 
 // leaf is the value of a leaf: a number for an enum, a bool and a uint.
 type leaf struct {
-	text   string
-	number uint64
+	text     string
+	number   uint64
+	spelling string // of a decimal, where it is kept
 }
 
 // set sets a single leaf of a message that is there.
@@ -306,7 +316,7 @@ func (f *Field) set(m Node, v leaf) {
 func (f *Field) wrapped(v leaf) unsafe.Pointer {
 	switch f.Type {
 	case Decimal:
-		return unsafe.Pointer(&customsv1.Decimal{Value: v.text})
+		return unsafe.Pointer(&customsv1.Decimal{Value: v.text, Spelling: v.spelling})
 	case Instant:
 		return unsafe.Pointer(&customsv1.Instant{Value: v.text})
 	}

@@ -313,6 +313,8 @@ func (r *reader) leaf(f *Field) (leaf, bool) {
 			r.fault(gateway.JSONEmptyString, start, string(raw), f.Expected())
 			return leaf{}, false
 		}
+	case c == '{' && f.Type == Decimal && !f.Repeated:
+		return r.spelled(f)
 	default:
 		r.mistyped(c, jsonForm(f))
 		return leaf{}, false

@@ -91,6 +91,8 @@ const (
 	StatusStated    Name = "status stated"
 	StatusHeard     Name = "status heard"
 	StatusFailed    Name = "status not answered"
+	EnvelopeRefused Name = "envelope put aside"
+	FolderFailed    Name = "folder not read"
 	MessageReturned Name = "message delivered again"
 	ReturnFailed    Name = "message not delivered again"
 )
@@ -218,6 +220,8 @@ var Kinds = []Kind{
 	{StatusHeard, slog.LevelInfo, "A partner has signed what became of a message whose validity is over.", []string{"message", "route", "partner", "state", "attempt", "outcome"}},
 	{StatusFailed, slog.LevelWarn, "A partner was asked what became of a message whose validity is over, and gave no answer that holds; it is asked again, or the outcome is unknown.", []string{"message", "route", "partner", "state", "attempt", "cause"}},
 	{BalanceStated, slog.LevelInfo, "A partner was told what this gateway holds, and may have asked for messages again.", []string{"partner", "caller", "count"}},
+	{EnvelopeRefused, slog.LevelError, "What came in an envelope by a partner's folder is nothing that could be taken; it lies aside, with why.", []string{"partner", "digest", "codes", "cause"}},
+	{FolderFailed, slog.LevelError, "A partner's folder cannot be read or written, or what came cannot be taken now; it is tried again. Told once.", []string{"partner", "cause"}},
 	{MessageReturned, slog.LevelInfo, "A message that its addressee had signed for and lost was delivered again.", []string{"message", "route", "partner", "verdict"}},
 	{ReturnFailed, slog.LevelWarn, "It could not be; it is tried again, unless its bytes are gone. Told once.", []string{"message", "partner", "cause"}},
 	{JudgementBroke, slog.LevelError, "The code broke off in a judgement.", []string{"door", "party", "id", "cause", "stack"}},

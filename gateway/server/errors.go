@@ -175,6 +175,19 @@ func statusCode(code gateway.Code) codes.Code {
 	return codes.InvalidArgument
 }
 
+// Refuses reports whether an error refuses what was asked for good: the same again gets the same.
+func Refuses(err error) bool {
+	var faults gateway.Faults
+	if !errors.As(err, &faults) || len(faults) == 0 {
+		return false
+	}
+	switch statusCode(faults[0].Code) {
+	case codes.Unavailable, codes.ResourceExhausted, codes.DeadlineExceeded, codes.Internal:
+		return false
+	}
+	return true
+}
+
 // call is one call at a door. Its caller is known once it is admitted, or refused by name.
 type call struct{ method, caller string }
 

@@ -221,7 +221,7 @@ var plain = map[gateway.Code]bool{
 	gateway.FormatUnknown: true, gateway.FormatVariant: true, gateway.FormatVariantMissing: true, gateway.FormatNamespace: true, gateway.FormatContainer: true, gateway.FormatContainerEmpty: true,
 	gateway.MapWhen: true, gateway.SchemaMissing: true, gateway.TableMissing: true,
 	gateway.RecipientWrong: true, gateway.KindUnexpected: true,
-	gateway.MapRequired: true, gateway.MapOverflow: true, gateway.MapConst: true, gateway.MapRepeated: true, gateway.MapRoot: true,
+	gateway.MapRequired: true, gateway.MapOverflow: true, gateway.MapConst: true, gateway.MapRepeated: true, gateway.MapRoot: true, gateway.MapVariant: true,
 	gateway.MapKind: true, gateway.MapReference: true,
 	gateway.ListUnknown: true, gateway.ListOpen: true, gateway.ListNotValid: true, gateway.ListNoCounterpart: true,
 	gateway.DictionaryLength: true, gateway.DictionaryDigits: true, gateway.DictionaryItems: true, gateway.DictionaryLanguage: true,

@@ -45,8 +45,12 @@ type Introduction struct {
 // Link is the way to a partner, for who looks after it.
 type Link interface {
 	Partner() peer.Partner
-	// State is how the connection stands: connected, connecting, failing or idle.
+	// State is how it stands: connected, connecting, failing or idle, or folder where there is no connection.
 	State() string
+}
+
+// connecting is a way by a connection.
+type connecting interface {
 	Resolve(context.Context) ([]string, error)
 	Connect(context.Context) (time.Duration, error)
 	Greet(context.Context) (mtls.Shown, error)
@@ -231,7 +235,7 @@ func (c *partnerCheck) days(step, subject string, end time.Time) {
 // way goes from the partner's name to its card.
 func (c *partnerCheck) way(ctx context.Context) {
 	at := c.link.Partner()
-	if at.Address == "" { // it fetches, and nobody calls it
+	if c.flow.Pulls(c.with) && at.Address == "" { // nobody calls it
 		c.well("connection", at.URI, "pull")
 		for _, e := range c.access.registry.Expiries() {
 			if e.Party == at.URI {
@@ -240,19 +244,24 @@ func (c *partnerCheck) way(ctx context.Context) {
 		}
 		return
 	}
-	addresses, err := c.link.Resolve(ctx)
+	link, ok := c.link.(connecting)
+	if !ok {
+		c.well("connection", at.URI, c.link.State())
+		return
+	}
+	addresses, err := link.Resolve(ctx)
 	if err != nil {
 		c.report("name", at.Address, gateway.Fault{Code: gateway.PartnerName, Value: at.Address})
 		return
 	}
 	c.well("name", at.Address, strings.Join(addresses, ", "))
-	took, err := c.link.Connect(ctx)
+	took, err := link.Connect(ctx)
 	if err != nil {
 		c.report("connection", at.Address, gateway.Fault{Code: gateway.PartnerConnect, Value: at.Address})
 		return
 	}
 	c.well("connection", at.Address, span(took))
-	shown, err := c.link.Greet(ctx)
+	shown, err := link.Greet(ctx)
 	var refused gateway.Fault
 	switch {
 	case errors.As(err, &refused):
@@ -269,7 +278,7 @@ func (c *partnerCheck) way(ctx context.Context) {
 			c.days("certificate", e.Kind+" "+e.Subject, e.End)
 		}
 	}
-	own := c.link.Own()
+	own := link.Own()
 	c.days("certificate", own.URI, own.Ends)
 	asked, ok := c.link.(introducing)
 	if !ok { // by plain HTTPS nobody is asked who they are

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"customs.example/gateway"
+	"customs.example/gateway/durable"
 )
 
 // entry is a file that was taken.
@@ -62,8 +63,8 @@ func (s *Spool) read() error {
 	contents := make(map[int64]bool) // without what says that they are there
 	for _, f := range files {
 		base, ext := split(f.Name())
-		if ext == tmpExt {
-			if err := remove(filepath.Join(s.dir, kept, f.Name())); err != nil {
+		if ext == durable.TempExt {
+			if err := durable.Remove(filepath.Join(s.dir, kept, f.Name())); err != nil {
 				return err
 			}
 			continue
@@ -94,7 +95,7 @@ func (s *Spool) read() error {
 		s.waiting, s.named[folded(e.Name)] = append(s.waiting, e), e
 	}
 	for number := range contents {
-		if err := remove(s.path(&entry{Number: number}, ".doc")); err != nil {
+		if err := durable.Remove(s.path(&entry{Number: number}, ".doc")); err != nil {
 			return err
 		}
 	}
@@ -139,7 +140,7 @@ func (s *Spool) find(name string) (*entry, error) {
 func (s *Spool) keep(e *entry, content []byte) error {
 	e.Number, e.Taken, e.State = s.next, s.now(), queuedState
 	s.next++
-	if err := put(s.path(e, ".doc"), content); err != nil {
+	if err := durable.Put(s.path(e, ".doc"), content, 0o600); err != nil {
 		return err
 	}
 	if err := s.write(e); err != nil {
@@ -154,7 +155,7 @@ func (s *Spool) write(e *entry) error {
 	if err != nil {
 		return err
 	}
-	return put(s.path(e, ".json"), raw)
+	return durable.Put(s.path(e, ".json"), raw, 0o600)
 }
 
 // content is the document, as it was taken.
@@ -181,7 +182,7 @@ func (s *Spool) end(e *entry, how string, asJSON, asText []byte) error {
 		if err != nil {
 			return err
 		}
-		if err := put(s.donePath(e.Name), raw); err != nil {
+		if err := durable.Put(s.donePath(e.Name), raw, 0o600); err != nil {
 			return err
 		}
 	}
@@ -192,7 +193,7 @@ func (s *Spool) end(e *entry, how string, asJSON, asText []byte) error {
 }
 
 func (s *Spool) forget(e *entry) error {
-	return errors.Join(remove(s.path(e, ".json")), remove(s.path(e, ".doc")))
+	return errors.Join(durable.Remove(s.path(e, ".json")), durable.Remove(s.path(e, ".doc")))
 }
 
 // How the names of answers begin.
@@ -228,10 +229,10 @@ func (s *Spool) text(err error) []byte {
 // answer writes an answer: for people first, so that whoever waits for the other finds both.
 func (s *Spool) answer(how, name string, asJSON, asText []byte) error {
 	at := filepath.Join(s.dir, InBox, how+"_"+name)
-	if err := put(at+".txt", asText); err != nil {
+	if err := durable.Put(at+".txt", asText, 0o600); err != nil {
 		return err
 	}
-	return put(at+".json", asJSON)
+	return durable.Put(at+".json", asJSON, 0o600)
 }
 
 // asJSON is the answer to a file that the gateway says nothing of.
@@ -245,48 +246,4 @@ func asJSON(file string, err error) []byte {
 	}
 	raw, _ := json.Marshal(v)
 	return append(raw, '\n')
-}
-
-// tmpExt is the end of the name of a file that is not yet whole.
-const tmpExt = ".tmp"
-
-// put writes a file whole and on disk, or not at all.
-func put(name string, content []byte) error {
-	tmp := name + tmpExt
-	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		_ = os.Remove(tmp) // on a full disk it is room for others
-		return err
-	}
-	return move(tmp, name)
-}
-
-// move renames a file, and has that on disk.
-func move(from, to string) error {
-	if err := os.Rename(from, to); err != nil {
-		return err
-	}
-	if filepath.Dir(to) == filepath.Dir(from) {
-		return synced(filepath.Dir(to))
-	}
-	return errors.Join(synced(filepath.Dir(to)), synced(filepath.Dir(from)))
-}
-
-func remove(name string) error {
-	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return synced(filepath.Dir(name))
-}
-
-func synced(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"customs.example/gateway/durable"
 )
 
 // No name of a file keeps others back, however it is written.
@@ -183,7 +185,7 @@ func TestWhatCannotBeTaken(t *testing.T) {
 	p.drop("B.xml", "<b/>")
 	p.drop("C.xml", "<c/>")
 	p.round(time.Hour)
-	block := filepath.Join(p.dir, kept, "0000000002.doc"+tmpExt) // of B; as if there were no room for it
+	block := filepath.Join(p.dir, kept, "0000000002.doc"+durable.TempExt) // of B; as if there were no room for it
 	if err := os.Mkdir(block, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -194,13 +196,13 @@ func TestWhatCannotBeTaken(t *testing.T) {
 	if !slices.Equal(p.first, []string{"<a/>", "<c/>"}) || !slices.Equal(p.files(OutBox), []string{"B.xml"}) {
 		t.Errorf("handed in: %v; waits %v", p.first, p.files(OutBox))
 	}
-	for _, left := range []string{"0000000099.doc", "0000000098.json" + tmpExt} {
+	for _, left := range []string{"0000000099.doc", "0000000098.json" + durable.TempExt} {
 		if err := os.WriteFile(filepath.Join(p.dir, kept, left), []byte("<ha"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	p.crash()
-	if got := p.files(kept); slices.ContainsFunc(got, func(f string) bool { return strings.HasPrefix(f, "000000009") || strings.HasSuffix(f, tmpExt) }) {
+	if got := p.files(kept); slices.ContainsFunc(got, func(f string) bool { return strings.HasPrefix(f, "000000009") || strings.HasSuffix(f, durable.TempExt) }) {
 		t.Errorf("there is left %v", got)
 	}
 }

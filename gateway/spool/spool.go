@@ -29,6 +29,7 @@ import (
 	"time"
 
 	"customs.example/gateway"
+	"customs.example/gateway/durable"
 )
 
 // The folders.
@@ -245,7 +246,7 @@ func (s *Spool) takeFile(looked fs.FileInfo) error {
 		if !unchanged(from, looked) {
 			return nil
 		}
-		return remove(from)
+		return durable.Remove(from)
 	}
 	e, content, bad := s.weigh(looked)
 	if errors.Is(bad, errChanged) {
@@ -277,7 +278,7 @@ func (s *Spool) takeFile(looked fs.FileInfo) error {
 	if !unchanged(from, looked) {
 		return nil
 	}
-	return move(from, filepath.Join(s.dir, Refused, file))
+	return durable.Move(from, filepath.Join(s.dir, Refused, file))
 }
 
 // handIn hands in what waits, in order, and says on paper what is. It reports whether there is a line.

@@ -30,6 +30,7 @@ type Value struct {
 	Prose     bool           // a text that people write
 	Preserves bool           // such a text keeps its white space in XML
 	Lead      *Value         // of two values in one text: the first of them
+	Spelled   bool           // a number keeps how XML spells it, +5, 007 or .5
 }
 
 // Moment is when and where a document was issued: the day that its codes are judged on,
@@ -42,8 +43,15 @@ type Moment struct {
 
 // Encode appends the XML texts of a canonical text to into.
 func (v *Value) Encode(into []string, text string, at Moment) (texts []string, listRow string, fault *gateway.Fault) {
+	return v.EncodeSpelled(into, text, "", at)
+}
+
+// EncodeSpelled is Encode of a number of which its document keeps how it was spelled.
+func (v *Value) EncodeSpelled(into []string, text, spelling string, at Moment) (texts []string, listRow string, fault *gateway.Fault) {
 	given := text
 	switch {
+	case v.Spelled && spelling != "":
+		text = spelling
 	case v.Field == document.Decimal || v.Field == document.Uint:
 		text = plainNumber(text)
 	case v.Field == document.String && !v.Preserves:
@@ -148,6 +156,25 @@ func (v *Value) Decode(texts []string, before string, at Moment) (text, listRow 
 		}
 	}
 	return text, "", nil
+}
+
+// Spelling returns how a text in XML spells the number that is read from it, "" where the row does
+// not keep that or the value says it.
+func (v *Value) Spelling(text, value string) string {
+	if !v.Spelled {
+		return ""
+	}
+	if v.Converts {
+		read, err := v.Codec.Decode([]string{text})
+		if err != nil {
+			return ""
+		}
+		text = read
+	}
+	if !document.Spells(text, value) {
+		return ""
+	}
+	return text
 }
 
 // parts cuts a text into what a before and an after read of it. Where the before has a

@@ -96,6 +96,11 @@ func (d *decoder) take(r *program.Row, e *xmltree.Element, child int, text strin
 	if fault := d.read(r, inner, at, link, value); fault != nil {
 		return fault
 	}
+	if spelling := r.Value.Spelling(text, value); spelling != "" && before == "" {
+		if err := r.Path.Spell(at.Message, spelling); err != nil {
+			return convert.NotConverted(err, text)
+		}
+	}
 	d.warn(document.MergeWarnings(warnings, more), link)
 	return nil
 }

@@ -64,7 +64,11 @@ func (e *encoder) value(r *program.Row, inner *trace.Context, s *scope) {
 
 // write converts a canonical text and writes what comes of it.
 func (e *encoder) write(r *program.Row, at *trace.Context, s *scope, text string, index int) {
-	texts, listRow, fault := r.Value.Encode(e.texts[:0], text, e.at)
+	spelling := ""
+	if r.Value.Spelled {
+		spelling = r.Path.Spelling(at.Message)
+	}
+	texts, listRow, fault := r.Value.EncodeSpelled(e.texts[:0], text, spelling, e.at)
 	if fault != nil {
 		e.fault(fault, r, at, index)
 		return

@@ -81,6 +81,7 @@ type Row struct {
 	Default    datafile.Quoted `yaml:"default"`
 	Empty      datafile.Quoted `yaml:"empty"`
 	Equal      bool            `yaml:"equal"`
+	Spelling   bool            `yaml:"spelling"`
 	Language   []string        `yaml:"language"`
 	Time       string          `yaml:"time"`
 	Zone       string          `yaml:"zone"`

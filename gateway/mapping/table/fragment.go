@@ -91,7 +91,7 @@ func (x *expansion) use(r Row, within []string) []Row {
 		errorf("fragment %s, of line %d, without to or prefix, expected the element that holds its rows, or what stands before their targets and paths", name, x.Lines.Line(node))
 		return nil
 	}
-	inner := x.list(cloneRows(body), node, append(slices.Clone(within), name))
+	inner := x.list(body, node, append(slices.Clone(within), name))
 	if len(inner) == 0 {
 		return nil // told where the fragment stands
 	}
@@ -120,6 +120,7 @@ func (x *expansion) move(rows []Row, p prefix, used string) {
 		} {
 			*value = Moved(key, *value, p.To, p.From)
 		}
+		r.Collect = slices.Clone(r.Collect) // other uses have it too
 		for i := range r.Collect {
 			r.Collect[i] = Moved("collect", r.Collect[i], p.To, p.From)
 		}

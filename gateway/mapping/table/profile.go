@@ -52,6 +52,7 @@ type rowOverlay struct {
 	Default    datafile.Quoted `yaml:"default"`
 	Empty      datafile.Quoted `yaml:"empty"`
 	Equal      *bool           `yaml:"equal"`
+	Spelling   *bool           `yaml:"spelling"`
 	Language   *[]string       `yaml:"language"`
 	Time       *string         `yaml:"time"`
 	Zone       *string         `yaml:"zone"`
@@ -94,6 +95,7 @@ func (o *rowOverlay) apply(f *Row) {
 		f.Empty.Given = o.Empty.Text != "" || o.Empty.Bad
 	}
 	replace(&f.Equal, o.Equal)
+	replace(&f.Spelling, o.Spelling)
 	f.Examples = o.Examples // those of the table's file show another row
 	f.Dropped = f.Dropped || o.Drop
 }

@@ -1134,8 +1134,11 @@ func (x *HeaderValue) GetValue() string {
 
 // Decimal is a decimal number in plain notation: -?digits[.digits]. Never a float.
 type Decimal struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Value         string                 `protobuf:"bytes,1,opt,name=value,proto3" json:"value,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Value string                 `protobuf:"bytes,1,opt,name=value,proto3" json:"value,omitempty"`
+	// The same number as its document spells it, +5, 007 or .5, where its table keeps that; it goes
+	// with the value.
+	Spelling      string `protobuf:"bytes,2,opt,name=spelling,proto3" json:"spelling,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1173,6 +1176,13 @@ func (*Decimal) Descriptor() ([]byte, []int) {
 func (x *Decimal) GetValue() string {
 	if x != nil {
 		return x.Value
+	}
+	return ""
+}
+
+func (x *Decimal) GetSpelling() string {
+	if x != nil {
+		return x.Spelling
 	}
 	return ""
 }
@@ -6330,9 +6340,10 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\vHeaderValue\x12\x1a\n" +
 	"\x04name\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\bFR\x04name\x12\x1d\n" +
 	"\x05value\x18\x02 \x01(\tB\a\xa2\xbb\x18\x03\b\x80\x02R\x05value:\x17\xaa\xbb\x18\x13\n" +
-	"\vheaderValue\x12\x04name\"\x1f\n" +
+	"\vheaderValue\x12\x04name\";\n" +
 	"\aDecimal\x12\x14\n" +
-	"\x05value\x18\x01 \x01(\tR\x05value\"\x1f\n" +
+	"\x05value\x18\x01 \x01(\tR\x05value\x12\x1a\n" +
+	"\bspelling\x18\x02 \x01(\tR\bspelling\"\x1f\n" +
 	"\aInstant\x12\x14\n" +
 	"\x05value\x18\x01 \x01(\tR\x05value\"\x1c\n" +
 	"\x04Date\x12\x14\n" +
