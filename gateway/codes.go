@@ -393,6 +393,7 @@ const (
 	BalancePending           Code = "BALANCE_PENDING"
 	BalanceAway              Code = "BALANCE_AWAY"
 	BalanceTheirs            Code = "BALANCE_THEIRS"
+	BalanceUnasked           Code = "BALANCE_UNASKED"
 	BalanceLost              Code = "BALANCE_LOST"
 	BalanceOwed              Code = "BALANCE_OWED"
 	BalanceAgain             Code = "BALANCE_AGAIN"

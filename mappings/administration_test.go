@@ -38,9 +38,15 @@ var (
 	}
 )
 
+// loadedAdditions are the data of each directory, loaded once.
+var loadedAdditions = map[string]*data{}
+
 // load loads the embedded data with the administration's files over it, as -data does.
 func (a addition) load(t testing.TB) *data {
 	t.Helper()
+	if d, ok := loadedAdditions[a.dir]; ok {
+		return d
+	}
 	files := fstest.MapFS{}
 	for _, layer := range []fs.FS{mappings.FS, os.DirFS(filepath.Join(a.dir, "mappings"))} {
 		err := fs.WalkDir(layer, ".", func(name string, e fs.DirEntry, err error) error {
@@ -60,6 +66,7 @@ func (a addition) load(t testing.TB) *data {
 	d := &data{lists, env, must(mapping.Load(files, env, lists))(t), must(schema.Load(os.DirFS(filepath.Join(a.dir, "xsd"))))(t)}
 	must(validate.Load(files, env, lists))(t)
 	must(release.Load(files, d.library))(t)
+	loadedAdditions[a.dir] = d
 	return d
 }
 

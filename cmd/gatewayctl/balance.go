@@ -57,9 +57,9 @@ func balance(fs *flag.FlagSet) action {
 }
 
 func (p *page) balances(all []*exchangev1.Balance) {
-	p.columns("partner", "open", "comparedUpTo", "ended", "messages", "differences")
+	p.columns("partner", "open", "leftSince", "waitingMessages", "comparedUpTo", "ended", "messages", "differences")
 	for _, b := range all {
-		p.line(b.Partner, p.yesOrNo(b.Open), p.time(b.Upto), p.time(b.Ended), strconv.FormatInt(b.Compared, 10), strconv.Itoa(int(b.Differences)))
+		p.line(b.Partner, p.yesOrNo(b.Open), p.time(b.Left), strconv.FormatInt(b.Waiting, 10), p.time(b.Upto), p.time(b.Ended), strconv.FormatInt(b.Compared, 10), strconv.Itoa(int(b.Differences)))
 	}
 	for _, b := range all {
 		p.faults(b.Faults)
@@ -70,6 +70,10 @@ func (p *page) balance(b *exchangev1.Balance) {
 	p.field("partner", b.Partner)
 	p.field("open", p.yesOrNo(b.Open))
 	p.field("restored", p.time(b.Restored), p.filled("fromBackup", p.time(b.Backup)))
+	p.field("leftSince", p.time(b.Left))
+	if b.Waiting > 0 {
+		p.field("waitingMessages", strconv.FormatInt(b.Waiting, 10))
+	}
 	p.field("comparedUpTo", p.time(b.Upto))
 	p.field("ended", p.time(b.Ended))
 	p.field("messages", strconv.FormatInt(b.Compared, 10))

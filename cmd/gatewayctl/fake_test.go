@@ -240,7 +240,7 @@ type fakeBalances struct {
 }
 
 func (fakeBalances) List(ctx context.Context, _ *exchangev1.ListBalancesRequest) (*exchangev1.ListBalancesResponse, error) {
-	return &exchangev1.ListBalancesResponse{Balances: []*exchangev1.Balance{balanceOf(ctx, "KZ"), balanceOf(ctx, "RU")}}, nil
+	return &exchangev1.ListBalancesResponse{Balances: []*exchangev1.Balance{balanceOf(ctx, "KZ"), balanceOf(ctx, "MN"), balanceOf(ctx, "RU")}}, nil
 }
 
 func balanceOf(ctx context.Context, partner string) *exchangev1.Balance {
@@ -248,8 +248,13 @@ func balanceOf(ctx context.Context, partner string) *exchangev1.Balance {
 		Partner: partner, Open: true, Compared: 12, Upto: instant("2026-03-02T02:00:00Z"), Ended: instant("2026-03-02T02:00:01Z"),
 		Restored: instant("2026-03-02T01:00:00Z"), Backup: instant("2026-03-01T22:00:00Z"),
 	}
+	if partner == "MN" { // nobody can ask it
+		b.Upto, b.Ended, b.Compared, b.Left = nil, nil, 0, instant("2026-03-01T21:00:00Z")
+		b.Faults = worded(ctx, gateway.Fault{Code: gateway.BalanceUnasked, Severity: gateway.Warning, Value: "MN", Found: gateway.Term("2026-03-01T21:00:00Z")})
+	}
 	if partner == "RU" {
 		b.Open, b.Upto, b.Ended, b.Compared, b.Differences = false, nil, nil, 0, 2
+		b.Left, b.Waiting = instant("2026-03-01T21:00:00Z"), 3
 		b.Faults = worded(ctx, gateway.Fault{Code: gateway.BalancePending, Severity: gateway.Warning, Value: "RU"}, gateway.Fault{Code: gateway.BalanceAway, Severity: gateway.Warning, Value: "RU"})
 	}
 	return b

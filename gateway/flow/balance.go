@@ -631,7 +631,10 @@ func (g *Gateway) balancePage(ctx context.Context, with gateway.Administration, 
 type BalanceState struct {
 	store.Balance
 	Open        bool
+	Asked       bool // this side can ask the partner
 	Restored    store.Restoration
+	Left        time.Time          // from when on what both did was not compared since a restore; zero: it was
+	Waiting     int                // messages that wait until it is
 	Differences []store.Difference // that are not settled, up to a bound
 	Trouble     error              // why the last could not be struck
 }
@@ -641,6 +644,9 @@ type BalanceState struct {
 func (s BalanceState) Faults() (out gateway.Faults) {
 	if !s.Open {
 		out = append(out, gateway.Fault{Code: gateway.BalancePending, Severity: gateway.Warning, Value: string(s.Partner)})
+	}
+	if !s.Asked && !s.Left.IsZero() {
+		out = append(out, gateway.Fault{Code: gateway.BalanceUnasked, Severity: gateway.Warning, Value: string(s.Partner), Found: gateway.Term(s.Left.UTC().Format(time.RFC3339))})
 	}
 	var one gateway.Fault
 	switch {
@@ -686,8 +692,23 @@ func (b *balancer) state(ctx context.Context) (s BalanceState, err error) {
 	if s.Open, err = b.open(ctx); err != nil {
 		return s, err
 	}
+	s.Asked = b.asks()
+	if s.Restored.Number > s.Balance.Restored {
+		s.Left = s.Restored.Backup.Add(-BalanceOverlap)
+	}
 	if s.Differences, err = b.g.settled(ctx, b.with); err != nil {
 		return s, err
+	}
+	if !s.Open {
+		waiting, err := b.g.Store.Read().Waiting(ctx)
+		if err != nil {
+			return s, err
+		}
+		for _, w := range waiting {
+			if w.Recipient == b.with {
+				s.Waiting += w.Count
+			}
+		}
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

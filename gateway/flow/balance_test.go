@@ -130,13 +130,16 @@ func TestWhatTheSenderLostIsAnnouncedOnce(t *testing.T) {
 		t.Errorf("handed over past the couriers: %v", err)
 	}
 	s, err := w.cn.BalanceState(t.Context(), "RU")
-	if err != nil || s.Open || s.Trouble == nil || s.Restored.Number != 1 {
+	if err != nil || s.Open || s.Trouble == nil || s.Restored.Number != 1 || !s.Left.Equal(s.Restored.Backup.Add(-flow.BalanceOverlap)) || s.Waiting != 1 {
 		t.Errorf("%+v, %v", s, err)
 	}
 
 	w.out.away = false
 	b := w.balance(w.cn, "RU")
 	same(t, "compared", 1, b.Compared)
+	if s, err := w.cn.BalanceState(t.Context(), "RU"); err != nil || !s.Left.IsZero() || s.Waiting != 0 {
+		t.Errorf("what is left to compare: since %v, %d wait, %v", s.Left, s.Waiting, err)
+	}
 	same(t, "submitted again in time", map[gateway.MessageID]gateway.Code{}, differences(t, w.cn, "RU"))
 	w.deliver()
 	after := w.message(id)

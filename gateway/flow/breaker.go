@@ -15,7 +15,8 @@ import (
 // until some have got through.
 // It is this process's own: several on one database find out each for itself.
 const (
-	// BreakerFailures is how many failures one behind the other open it.
+	// BreakerFailures is how many failures one behind the other open it: each of an attempt that began after the
+	// one before had failed.
 	BreakerFailures = 5
 	// BreakerRest is how long it then stays open.
 	BreakerRest = time.Minute
@@ -43,6 +44,7 @@ const (
 type breaker struct {
 	failures int       // one behind the other; since it opened
 	probes   int       // that got through since it opened
+	last     time.Time // when the last failure came that was counted
 	until    time.Time // nothing is tried before; zero: it is closed
 }
 
@@ -56,14 +58,16 @@ func (b *breaker) state(now time.Time) BreakerState {
 	return BreakerProbing
 }
 
-// failed notes that the link failed, and reports whether that opens the breaker. What was under
-// way when it opened changes nothing.
-func (b *breaker) failed(now time.Time) bool {
+// failed notes that an attempt that began at an instant failed for the link, and reports whether that opens the
+// breaker. What was under way when it opened changes nothing. Nor does what was under way when another failed: one
+// connection that breaks ends all attempts over it, and is one failure. Silence is each one's own.
+func (b *breaker) failed(began, now time.Time) bool {
 	state := b.state(now)
-	if state == BreakerOpen {
+	if state == BreakerOpen || state == BreakerClosed && began.Before(b.last) && now.Sub(began) < AttemptTimeout {
 		return false
 	}
 	b.failures++
+	b.last = now
 	if state == BreakerClosed && b.failures < BreakerFailures {
 		return false
 	}
@@ -116,9 +120,9 @@ func linkFailed(failure error) bool {
 	return failure != nil && !errors.As(failure, new(*peer.BusyError)) && !peer.Refused(failure)
 }
 
-// heard notes what came of an attempt over the link. A stop says nothing of it, nor does a partner
+// heard notes what came of an attempt over the link that began at an instant. A stop says nothing of it, nor does a partner
 // that asks for time.
-func (c *courier) heard(ctx context.Context, failure error) {
+func (c *courier) heard(ctx context.Context, began time.Time, failure error) {
 	if ctx.Err() != nil || errors.As(failure, new(*peer.BusyError)) {
 		return
 	}
@@ -126,7 +130,7 @@ func (c *courier) heard(ctx context.Context, failure error) {
 	c.mu.Lock()
 	opened, closed := false, false
 	if linkFailed(failure) {
-		opened = c.breaker.failed(now)
+		opened = c.breaker.failed(began, now)
 	} else {
 		closed = c.breaker.worked(now)
 	}

@@ -95,7 +95,7 @@ func (c *Chain) readXML(ctx context.Context, raw []byte, sender gateway.Administ
 		if t, ok := c.Tables.Choose(u.Root, string(sender), at, agreed...); ok && !u.Empty {
 			return t, nil
 		}
-		return nil, gateway.Faults{c.noTable(u, at)}
+		return nil, gateway.Faults{c.noTable(u, at, agreed)}
 	})
 }
 
@@ -176,8 +176,8 @@ func unjudged(faults gateway.Faults) bool {
 // noTable is the fault of a document that no table reads: that a container holds none or
 // an unknown one, that its namespace is missing, what its tables know at the place that decides
 // between them, or which format it is most like.
-func (c *Chain) noTable(u mapping.Unpacked, at time.Time) gateway.Fault {
-	if f, ok := c.Tables.Misfit(u.Root, at); ok && !u.Empty {
+func (c *Chain) noTable(u mapping.Unpacked, at time.Time, agreed []string) gateway.Fault {
+	if f, ok := c.Tables.Misfit(u.Root, at, agreed...); ok && !u.Empty {
 		return f
 	}
 	f := gateway.Fault{

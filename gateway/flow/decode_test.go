@@ -173,6 +173,33 @@ func TestParkedMessageIsDecodedWhenItsTableIsInstalled(t *testing.T) {
 	}
 }
 
+// A message of an edition that no table takes waits like one of an unknown version, and says at its
+// place which are known.
+func TestMessageOfAnotherEditionWaitsForItsTable(t *testing.T) {
+	w := newWorld(t)
+	known := w.ru.Chain
+	other, err := chainOf(layered(t, mappings.FS, map[string]string{
+		"ru/auto-preliminary.v1.yaml": text(t, mappings.FS, "ru/auto-preliminary.v1.yaml", "1006826E", "1006826X", "\nrows:\n", "\nwhere: {\"@DocumentModeID\": \"1006826X\"}\nrows:\n"),
+	}), xsd.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.ru.Chain = other
+	id := w.notice()
+	w.deliver()
+	in, err := w.ru.Store.Read().Inbound(t.Context(), "CN", id)
+	if err != nil || in.State != gateway.Parked || len(in.Faults) != 1 {
+		t.Fatalf("Russia holds %s, %v, %v", in.State, in.Faults, err)
+	}
+	if f := in.Faults[0]; f.Code != gateway.FormatVariant || f.Value != "1006826E" || f.Expected.String() != "1006826X" || !strings.HasSuffix(f.Location.Expr, "/@DocumentModeID") {
+		t.Errorf("the fault is %+v", f)
+	}
+	w.ru.Chain = known
+	if got := w.decode(string(id)); len(got) != 1 || got[0].State != gateway.Accepted {
+		t.Errorf("with its table: %+v", got)
+	}
+}
+
 func TestParkedMessageIsRefusedByItsTable(t *testing.T) {
 	w := newWorld(t)
 	w.cn.Chain = next(t, "2026-01-01", true)

@@ -154,7 +154,7 @@ func (g *Gateway) handOver(ctx context.Context, m store.Message, sealed seal.Sea
 	defer cancel()
 	answer, failure := g.deliverTo(bounded, m.Recipient, sealed)
 	if failure != nil {
-		g.couriers[m.Recipient].heard(ctx, failure)
+		g.couriers[m.Recipient].heard(ctx, now, failure)
 		m.LastError = failure.Error()
 		outcome := Unknown
 		if errors.As(failure, new(*peer.NotSentError)) {
@@ -175,10 +175,10 @@ func (g *Gateway) handOver(ctx context.Context, m store.Message, sealed seal.Sea
 	at := g.Now()
 	switch {
 	case answer.Unsigned:
-		g.couriers[m.Recipient].heard(ctx, nil)
+		g.couriers[m.Recipient].heard(ctx, now, nil)
 		return g.acknowledgedUnsigned(ctx, m)
 	case answer.Later > 0: // it is sent until the receipt comes
-		g.couriers[m.Recipient].heard(ctx, nil)
+		g.couriers[m.Recipient].heard(ctx, now, nil)
 		m.LastError, m.NextAttempt = "", at.Add(answer.Later)
 		return g.tellOf(m, event.Event{Name: event.MessageHandedOver, Ends: m.NextAttempt}, g.conclude(ctx, m, reported{}, false))
 	}
@@ -200,7 +200,7 @@ func (g *Gateway) acknowledgedUnsigned(ctx context.Context, m store.Message) err
 func (g *Gateway) answered(ctx context.Context, m store.Message, made *Output, of seal.Header, signed peer.Receipt, asked time.Time) error {
 	at := g.Now()
 	receipt, failure := g.Trust.OpenReceipt(signed.Header, signed.Statement, signed.Signature, of, at)
-	g.couriers[m.Recipient].heard(ctx, failure)
+	g.couriers[m.Recipient].heard(ctx, asked, failure)
 	if failure != nil {
 		m.LastError = "receipt: " + failure.Error()
 		err := g.conclude(ctx, m, reported{}, false)

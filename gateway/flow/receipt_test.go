@@ -161,6 +161,7 @@ func TestAVerdictThatOvertakesTheAnswerStands(t *testing.T) {
 // acknowledges without a signature, where its record allows that, ends so.
 func TestWhoCannotBeAskedIsNotAsked(t *testing.T) {
 	w, f := overAFolder(t, peer.Answer{Unsigned: true})
+	own(t, w.cn)
 	var log bytes.Buffer
 	w.cn.Log = event.NewLog(slog.New(slog.NewJSONHandler(&log, nil)))
 	id := w.notice()
@@ -174,7 +175,15 @@ func TestWhoCannotBeAskedIsNotAsked(t *testing.T) {
 	if _, err := w.cn.Balance(t.Context(), "RU"); codeOf(err) != gateway.BalanceTheirs {
 		t.Errorf("a balance: %v", err)
 	}
+	if s, err := w.cn.BalanceState(t.Context(), "RU"); err != nil || len(s.Faults()) > 0 || !s.Left.IsZero() {
+		t.Errorf("nothing was restored: %v, %v", s.Faults(), err)
+	}
+	w.cn = w.restored(w.cn, w.backUp(w.cn))
 	if open, err := w.cn.Open(t.Context(), "RU"); err != nil || !open {
 		t.Errorf("after a restore it is waited for: %v, %v", open, err)
+	}
+	s, err := w.cn.BalanceState(t.Context(), "RU")
+	if err != nil || len(s.Faults()) != 1 || s.Faults()[0].Code != gateway.BalanceUnasked || !s.Left.Equal(w.clock.Now().Add(-flow.BalanceOverlap)) {
+		t.Errorf("what was not compared: since %v, %v, %v", s.Left, s.Faults(), err)
 	}
 }

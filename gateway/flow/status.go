@@ -53,7 +53,7 @@ func (g *Gateway) lapsed(ctx context.Context, m store.Message, now time.Time) er
 		m.NextAttempt = now.Add(BalanceRetry)
 		return g.conclude(ctx, m, reported{}, false)
 	}
-	g.couriers[m.Recipient].heard(ctx, failure)
+	g.couriers[m.Recipient].heard(ctx, now, failure)
 	if ctx.Err() != nil {
 		return ctx.Err() // it is a stop, and silence of nobody
 	}

@@ -62,30 +62,46 @@ func (l *Library) Match(root xmltree.Name) []*Table {
 // format, that before other plain tables, and those before others' profiles; then one that asks
 // for something before one that takes every document of the root; then the newest.
 // Agreed are the ids that were agreed on with the sender or its office: where any of
-// them fits, one of them is chosen, be it of an older version.
+// them fits, one of them is chosen, be it of an older version; where the document fits none of
+// those of its root, no other is.
 func (l *Library) Choose(root *xmltree.Element, sender string, on time.Time, agreed ...string) (*Table, bool) {
 	var best *Table
-	was := false // best was agreed on
+	was, other := false, false // best was agreed on; the document does not fit one that was
 	for _, t := range l.tables {
-		if t.Root() != root.Name || !t.Valid(on) || !t.Fits(root) {
+		if t.Root() != root.Name || !t.Valid(on) {
 			continue
 		}
 		is := slices.Contains(agreed, t.ID())
+		if !t.Fits(root) {
+			other = other || is
+			continue
+		}
 		if best == nil || is && !was || is == was && t.Precedes(best.Head, sender) {
 			best, was = t, is
 		}
+	}
+	if other && !was {
+		return nil, false
 	}
 	return best, best != nil
 }
 
 // Misfit returns the fault of a document whose root tables read on a day, and which none of them
-// takes for what it says at one place; false if there are no such tables, or one reads it.
-func (l *Library) Misfit(root *xmltree.Element, on time.Time) (gateway.Fault, bool) {
-	var all []*table.Head
+// takes for what it says at one place; false if there are no such tables, or one reads it. Of
+// several, those that were agreed on are meant, where there are any.
+func (l *Library) Misfit(root *xmltree.Element, on time.Time, agreed ...string) (gateway.Fault, bool) {
+	var all, known []*table.Head
 	for _, t := range l.tables {
-		if t.Root() == root.Name && t.Valid(on) {
-			all = append(all, t.Head)
+		if t.Root() != root.Name || !t.Valid(on) {
+			continue
 		}
+		all = append(all, t.Head)
+		if slices.Contains(agreed, t.ID()) {
+			known = append(known, t.Head)
+		}
+	}
+	if known != nil {
+		all = known
 	}
 	return table.Misfit(root, all...)
 }

@@ -52,7 +52,9 @@ func TestWhatADocumentSaysChoosesItsTable(t *testing.T) {
 	for _, tt := range []struct{ xml, agreed, want string }{
 		{`<Manifest xmlns="urn:m" edition=" 3 "/>`, "", "xx/newer.v2"},
 		{`<Manifest xmlns="urn:m" edition="3"/>`, "xx/three.v1", "xx/three.v1"},
-		{`<Manifest xmlns="urn:m" edition="3"/>`, "xx/four.v1", "xx/newer.v2"},
+		{`<Manifest xmlns="urn:m" edition="3"/>`, "xx/four.v1", ""},
+		{`<Manifest xmlns="urn:m" edition="3"/>`, "xx/four.v1 xx/three.v1", "xx/three.v1"},
+		{`<Manifest xmlns="urn:m" edition="3"/>`, "yy/other.v1", "xx/newer.v2"},
 		{`<Manifest xmlns="urn:m" edition="4.1"><Head><Profile>short</Profile></Head></Manifest>`, "", "xx/four.v1"},
 		{`<Manifest xmlns="urn:m" edition="4"><Head><Profile>long</Profile></Head></Manifest>`, "", "xx/long.v1"},
 		{`<Manifest xmlns="urn:m" edition="4"/>`, "", "xx/old.v1"},
@@ -60,9 +62,14 @@ func TestWhatADocumentSaysChoosesItsTable(t *testing.T) {
 		{`<Manifest xmlns="urn:m"><Train/></Manifest>`, "", "xx/rail.v1"},
 	} {
 		got, ok := l.Choose(read(t, tt.xml).Root, "XX", on, strings.Fields(tt.agreed)...)
-		if !ok || got.ID() != tt.want {
+		if ok != (tt.want != "") || ok && got.ID() != tt.want {
 			t.Errorf("%s: %v, want %s", tt.xml, got, tt.want)
 		}
+	}
+	// What was agreed on is what is known.
+	f, ok := l.Misfit(read(t, `<Manifest xmlns="urn:m" edition="3"/>`).Root, on, "xx/four.v1")
+	if diff := cmp.Diff([]string{"FORMAT_VARIANT  /d:Manifest[1]/@edition 3|4, 4.1"}, said(gateway.Faults{f})); diff != "" || !ok {
+		t.Error(diff)
 	}
 }
 

@@ -133,6 +133,7 @@ func TestGatePasses(t *testing.T) {
 		{"byte order mark", "\uFEFF<?xml version='1.0' encoding='utf-8' standalone='yes' ?>\n<a>x</a>", "x"},
 		{"processing instructions before the root", "<?xml version='1.0'?>\n<?xml-stylesheet href='a.xsl'?><!-- & --><?p?>\n<?q a<b&c ? > ?><a>x</a>", "x"},
 		{"comments around", "<!-- - --><a>x</a>\n<!--&--> ", "x"},
+		{"comments inside a text", "<a>x<!-- & < -->y<!----></a>", "xy"},
 		{"blanks before the root", "\n\n<a>x</a>", "x"},
 		{"the five entities", "<a>&lt;&gt;&amp;&apos;&quot;</a>", `<>&'"`},
 		{"character references", "<a>&#65;&#x42;&#x1F69A;</a>", "AB🚚"},

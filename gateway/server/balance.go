@@ -80,6 +80,7 @@ func presentBalance(ctx context.Context, b flow.BalanceState) *exchangev1.Balanc
 		Partner: string(b.Partner), Open: b.Open, Upto: stamp(b.Upto), Ended: stamp(b.At), Compared: int64(b.Compared),
 		Differences: int32(len(b.Differences)), Faults: presentFaults(b.Faults(), language(ctx)),
 		Restored: stamp(b.Restored.At), Backup: stamp(b.Restored.Backup),
+		Left: stamp(b.Left), Waiting: int64(b.Waiting),
 	}
 }
 

@@ -65,6 +65,7 @@ func TestReadAndHeadNameEveryMistake(t *testing.T) {
 		{"version: 2", "version: 2\nvalid: {from: 2026-02-30}", `xx/parcels.v2.yaml:3: `},
 		{"version: 2", "version: 2\nvalid: {from: 2026-03-01, to: 2026-02-01}", "xx/parcels.v2.yaml:3: valid from 2026-03-01 to 2026-02-01, expected the earlier day first"},
 		{"max: 4", "mox: 4", `xx/parcels.v2.yaml:14: unknown key "mox": nearest is max`},
+		{"max: 4", "dropped: true", `xx/parcels.v2.yaml:14: unknown key "dropped"`},
 		{"mapping: xx/parcels\n", "", `xx/parcels.v2.yaml:`},
 	} {
 		text := strings.Replace(parcels, tt.old, tt.new, 1)

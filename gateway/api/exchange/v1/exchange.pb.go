@@ -7331,8 +7331,12 @@ type Balance struct {
 	// Why none can be struck now, or why nothing goes to the partner.
 	Faults []*Fault `protobuf:"bytes,7,rep,name=faults,proto3" json:"faults,omitempty"`
 	// If the database was restored: when, and when its backup was made.
-	Restored      *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=restored,proto3" json:"restored,omitempty"`
-	Backup        *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=backup,proto3" json:"backup,omitempty"`
+	Restored *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=restored,proto3" json:"restored,omitempty"`
+	Backup   *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=backup,proto3" json:"backup,omitempty"`
+	// From when on what both did was not compared since that; absent: it was.
+	Left *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=left,proto3" json:"left,omitempty"`
+	// How many messages to the partner wait until it is.
+	Waiting       int64 `protobuf:"varint,11,opt,name=waiting,proto3" json:"waiting,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -7428,6 +7432,20 @@ func (x *Balance) GetBackup() *timestamppb.Timestamp {
 		return x.Backup
 	}
 	return nil
+}
+
+func (x *Balance) GetLeft() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Left
+	}
+	return nil
+}
+
+func (x *Balance) GetWaiting() int64 {
+	if x != nil {
+		return x.Waiting
+	}
+	return 0
 }
 
 type ListDifferencesRequest struct {
@@ -14564,7 +14582,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x14ListBalancesResponse\x120\n" +
 	"\bbalances\x18\x01 \x03(\v2\x14.exchange.v1.BalanceR\bbalances\"-\n" +
 	"\x11RunBalanceRequest\x12\x18\n" +
-	"\apartner\x18\x01 \x01(\tR\apartner\"\xef\x02\n" +
+	"\apartner\x18\x01 \x01(\tR\apartner\"\xb9\x03\n" +
 	"\aBalance\x12\x18\n" +
 	"\apartner\x18\x01 \x01(\tR\apartner\x12\x12\n" +
 	"\x04open\x18\x02 \x01(\bR\x04open\x12.\n" +
@@ -14574,7 +14592,10 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\vdifferences\x18\x06 \x01(\x05R\vdifferences\x12*\n" +
 	"\x06faults\x18\a \x03(\v2\x12.exchange.v1.FaultR\x06faults\x126\n" +
 	"\brestored\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\brestored\x122\n" +
-	"\x06backup\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x06backup\"n\n" +
+	"\x06backup\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x06backup\x12.\n" +
+	"\x04left\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\x04left\x12\x18\n" +
+	"\awaiting\x18\v \x01(\x03R\awaiting\"n\n" +
 	"\x16ListDifferencesRequest\x12\x18\n" +
 	"\apartner\x18\x01 \x01(\tR\apartner\x12\x1b\n" +
 	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
@@ -15648,257 +15669,258 @@ var file_exchange_v1_exchange_proto_depIdxs = []int32{
 	54,  // 106: exchange.v1.Balance.faults:type_name -> exchange.v1.Fault
 	185, // 107: exchange.v1.Balance.restored:type_name -> google.protobuf.Timestamp
 	185, // 108: exchange.v1.Balance.backup:type_name -> google.protobuf.Timestamp
-	99,  // 109: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
-	185, // 110: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
-	54,  // 111: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
-	114, // 112: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
-	4,   // 113: exchange.v1.ListMovementsRequest.worklist:type_name -> exchange.v1.Worklist
-	185, // 114: exchange.v1.ListMovementsRequest.expected_from:type_name -> google.protobuf.Timestamp
-	185, // 115: exchange.v1.ListMovementsRequest.expected_until:type_name -> google.protobuf.Timestamp
-	114, // 116: exchange.v1.ListMovementsResponse.movements:type_name -> exchange.v1.Movement
-	107, // 117: exchange.v1.TimelineResponse.steps:type_name -> exchange.v1.Step
-	185, // 118: exchange.v1.Step.at:type_name -> google.protobuf.Timestamp
-	54,  // 119: exchange.v1.Step.faults:type_name -> exchange.v1.Fault
-	110, // 120: exchange.v1.AnnouncedResponse.documents:type_name -> exchange.v1.AnnouncedDocument
-	111, // 121: exchange.v1.AnnouncedDocument.values:type_name -> exchange.v1.AnnouncedValue
-	185, // 122: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
-	185, // 123: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
-	138, // 124: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
-	139, // 125: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
-	141, // 126: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
-	137, // 127: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
-	136, // 128: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
-	185, // 129: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
-	185, // 130: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
-	54,  // 131: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
-	134, // 132: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
-	4,   // 133: exchange.v1.Movement.worklist:type_name -> exchange.v1.Worklist
-	185, // 134: exchange.v1.Movement.since:type_name -> google.protobuf.Timestamp
-	132, // 135: exchange.v1.Movement.told:type_name -> exchange.v1.Telling
-	130, // 136: exchange.v1.Movement.filings:type_name -> exchange.v1.Filing
-	115, // 137: exchange.v1.Movement.controls:type_name -> exchange.v1.Control
-	126, // 138: exchange.v1.Movement.transits:type_name -> exchange.v1.MovementTransit
-	129, // 139: exchange.v1.Movement.paper:type_name -> exchange.v1.PaperHandling
-	185, // 140: exchange.v1.Control.at:type_name -> google.protobuf.Timestamp
-	125, // 141: exchange.v1.Control.recognition:type_name -> exchange.v1.Recognition
-	116, // 142: exchange.v1.Control.attachments:type_name -> exchange.v1.NamedAttachment
-	54,  // 143: exchange.v1.NamedAttachment.fault:type_name -> exchange.v1.Fault
-	185, // 144: exchange.v1.NamedAttachment.erased:type_name -> google.protobuf.Timestamp
-	185, // 145: exchange.v1.NamedAttachment.handed_over:type_name -> google.protobuf.Timestamp
-	185, // 146: exchange.v1.Upload.until:type_name -> google.protobuf.Timestamp
-	116, // 147: exchange.v1.ListAttachmentsResponse.attachments:type_name -> exchange.v1.NamedAttachment
-	127, // 148: exchange.v1.MovementTransit.terminations:type_name -> exchange.v1.TransitTermination
-	141, // 149: exchange.v1.MovementTransit.discrepancies:type_name -> exchange.v1.Discrepancy
-	185, // 150: exchange.v1.TransitTermination.at:type_name -> google.protobuf.Timestamp
-	185, // 151: exchange.v1.PaperHandling.at:type_name -> google.protobuf.Timestamp
-	185, // 152: exchange.v1.Filing.received:type_name -> google.protobuf.Timestamp
-	131, // 153: exchange.v1.Filing.comparison:type_name -> exchange.v1.FilingComparison
-	141, // 154: exchange.v1.FilingComparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	140, // 155: exchange.v1.FilingComparison.not_compared:type_name -> exchange.v1.NotCompared
-	185, // 156: exchange.v1.FilingComparison.at:type_name -> google.protobuf.Timestamp
-	185, // 157: exchange.v1.Telling.at:type_name -> google.protobuf.Timestamp
-	185, // 158: exchange.v1.ToldArrival.at:type_name -> google.protobuf.Timestamp
-	141, // 159: exchange.v1.ToldArrival.discrepancies:type_name -> exchange.v1.Discrepancy
-	135, // 160: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
-	135, // 161: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
-	185, // 162: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
-	50,  // 163: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
-	185, // 164: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
-	185, // 165: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
-	141, // 166: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
-	141, // 167: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
-	141, // 168: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
-	140, // 169: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
-	185, // 170: exchange.v1.Comparison.arrived:type_name -> google.protobuf.Timestamp
-	185, // 171: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
-	148, // 172: exchange.v1.ListPartnersResponse.partners:type_name -> exchange.v1.Partner
-	150, // 173: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
-	185, // 174: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
-	150, // 175: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
-	149, // 176: exchange.v1.Partner.delivering:type_name -> exchange.v1.Delivering
-	185, // 177: exchange.v1.Delivering.until:type_name -> google.protobuf.Timestamp
-	185, // 178: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
-	153, // 179: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
-	149, // 180: exchange.v1.ListQueuesResponse.delivering:type_name -> exchange.v1.Delivering
-	185, // 181: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
-	156, // 182: exchange.v1.ListWaitsResponse.waits:type_name -> exchange.v1.Wait
-	54,  // 183: exchange.v1.Wait.reasons:type_name -> exchange.v1.Fault
-	185, // 184: exchange.v1.Wait.created:type_name -> google.protobuf.Timestamp
-	185, // 185: exchange.v1.Wait.expected_arrival:type_name -> google.protobuf.Timestamp
-	185, // 186: exchange.v1.Wait.next_attempt:type_name -> google.protobuf.Timestamp
-	185, // 187: exchange.v1.Wait.valid_until:type_name -> google.protobuf.Timestamp
-	54,  // 188: exchange.v1.TryResponse.faults:type_name -> exchange.v1.Fault
-	161, // 189: exchange.v1.ListDeadLettersResponse.letters:type_name -> exchange.v1.DeadLetter
-	185, // 190: exchange.v1.DeadLetter.created:type_name -> google.protobuf.Timestamp
-	185, // 191: exchange.v1.DeadLetter.expected_arrival:type_name -> google.protobuf.Timestamp
-	185, // 192: exchange.v1.DeadLetter.valid_until:type_name -> google.protobuf.Timestamp
-	162, // 193: exchange.v1.DeadLetter.settlement:type_name -> exchange.v1.Settlement
-	185, // 194: exchange.v1.Settlement.proposed:type_name -> google.protobuf.Timestamp
-	185, // 195: exchange.v1.Settlement.confirmed:type_name -> google.protobuf.Timestamp
-	54,  // 196: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
-	5,   // 197: exchange.v1.Loss.reason:type_name -> exchange.v1.LossReason
-	170, // 198: exchange.v1.Loss.places:type_name -> exchange.v1.LostValue
-	184, // 199: exchange.v1.LostValue.namespaces:type_name -> exchange.v1.LostValue.NamespacesEntry
-	173, // 200: exchange.v1.ElsewhereResponse.glimpses:type_name -> exchange.v1.Glimpse
-	185, // 201: exchange.v1.Glimpse.expected_arrival:type_name -> google.protobuf.Timestamp
-	185, // 202: exchange.v1.OverridesResponse.from:type_name -> google.protobuf.Timestamp
-	185, // 203: exchange.v1.OverridesResponse.until:type_name -> google.protobuf.Timestamp
-	177, // 204: exchange.v1.OverridesResponse.overrides:type_name -> exchange.v1.Override
-	185, // 205: exchange.v1.Override.at:type_name -> google.protobuf.Timestamp
-	180, // 206: exchange.v1.CoverageResponse.pairs:type_name -> exchange.v1.Coverage
-	186, // 207: exchange.v1.right:extendee -> google.protobuf.MethodOptions
-	0,   // 208: exchange.v1.right:type_name -> exchange.v1.Right
-	6,   // 209: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
-	8,   // 210: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
-	10,  // 211: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
-	11,  // 212: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
-	7,   // 213: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
-	13,  // 214: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
-	14,  // 215: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
-	16,  // 216: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
-	18,  // 217: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
-	22,  // 218: exchange.v1.SubmissionService.Print:input_type -> exchange.v1.PrintRequest
-	31,  // 219: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
-	12,  // 220: exchange.v1.SubmissionService.Rule:input_type -> exchange.v1.RuleRequest
-	55,  // 221: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
-	57,  // 222: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
-	19,  // 223: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	16,  // 224: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
-	58,  // 225: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
-	59,  // 226: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
-	62,  // 227: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
-	66,  // 228: exchange.v1.SubscriptionService.Create:input_type -> exchange.v1.CreateSubscriptionRequest
-	67,  // 229: exchange.v1.SubscriptionService.Get:input_type -> exchange.v1.GetSubscriptionRequest
-	68,  // 230: exchange.v1.SubscriptionService.List:input_type -> exchange.v1.ListSubscriptionsRequest
-	70,  // 231: exchange.v1.SubscriptionService.End:input_type -> exchange.v1.EndSubscriptionRequest
-	73,  // 232: exchange.v1.SubscriptionService.Fetch:input_type -> exchange.v1.FetchRequest
-	79,  // 233: exchange.v1.SubscriptionService.Acknowledge:input_type -> exchange.v1.AcknowledgeFetchedRequest
-	81,  // 234: exchange.v1.SubscriptionService.Renew:input_type -> exchange.v1.RenewLeaseRequest
-	83,  // 235: exchange.v1.SubscriptionService.Release:input_type -> exchange.v1.ReleaseLeaseRequest
-	73,  // 236: exchange.v1.SubscriptionService.Follow:input_type -> exchange.v1.FetchRequest
-	77,  // 237: exchange.v1.SubscriptionService.Content:input_type -> exchange.v1.FetchedContentRequest
-	117, // 238: exchange.v1.AttachmentService.Put:input_type -> exchange.v1.PutAttachmentRequest
-	118, // 239: exchange.v1.AttachmentService.Get:input_type -> exchange.v1.GetUploadRequest
-	120, // 240: exchange.v1.AttachmentService.List:input_type -> exchange.v1.ListAttachmentsRequest
-	122, // 241: exchange.v1.AttachmentService.Read:input_type -> exchange.v1.ReadAttachmentRequest
-	34,  // 242: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
-	19,  // 243: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
-	37,  // 244: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
-	39,  // 245: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
-	41,  // 246: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
-	85,  // 247: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
-	91,  // 248: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
-	87,  // 249: exchange.v1.PeerService.Status:input_type -> exchange.v1.PeerStatusRequest
-	89,  // 250: exchange.v1.PeerService.Receipt:input_type -> exchange.v1.PeerReceiptRequest
-	123, // 251: exchange.v1.PeerService.Attachment:input_type -> exchange.v1.PeerAttachmentRequest
-	142, // 252: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
-	144, // 253: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
-	146, // 254: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
-	151, // 255: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
-	167, // 256: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
-	93,  // 257: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
-	95,  // 258: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
-	97,  // 259: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
-	100, // 260: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
-	103, // 261: exchange.v1.MovementService.List:input_type -> exchange.v1.ListMovementsRequest
-	102, // 262: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
-	105, // 263: exchange.v1.MovementService.Timeline:input_type -> exchange.v1.TimelineRequest
-	108, // 264: exchange.v1.MovementService.Announced:input_type -> exchange.v1.AnnouncedRequest
-	112, // 265: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
-	113, // 266: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
-	128, // 267: exchange.v1.MovementService.HandleOnPaper:input_type -> exchange.v1.HandleOnPaperRequest
-	171, // 268: exchange.v1.MovementService.Elsewhere:input_type -> exchange.v1.ElsewhereRequest
-	174, // 269: exchange.v1.MovementService.Open:input_type -> exchange.v1.OpenMovementRequest
-	175, // 270: exchange.v1.MovementService.Overrides:input_type -> exchange.v1.OverridesRequest
-	24,  // 271: exchange.v1.NumberService.HandOver:input_type -> exchange.v1.HandOverNumbersRequest
-	26,  // 272: exchange.v1.NumberService.List:input_type -> exchange.v1.ListNumberBlocksRequest
-	28,  // 273: exchange.v1.NumberService.Uses:input_type -> exchange.v1.ListNumberUsesRequest
-	178, // 274: exchange.v1.ReportService.Coverage:input_type -> exchange.v1.CoverageRequest
-	154, // 275: exchange.v1.OutboxService.Waits:input_type -> exchange.v1.ListWaitsRequest
-	157, // 276: exchange.v1.OutboxService.Try:input_type -> exchange.v1.TryRequest
-	159, // 277: exchange.v1.OutboxService.DeadLetters:input_type -> exchange.v1.ListDeadLettersRequest
-	163, // 278: exchange.v1.OutboxService.Redrive:input_type -> exchange.v1.RedriveRequest
-	164, // 279: exchange.v1.OutboxService.Repair:input_type -> exchange.v1.RepairRequest
-	165, // 280: exchange.v1.OutboxService.Settle:input_type -> exchange.v1.SettleRequest
-	166, // 281: exchange.v1.OutboxService.ConfirmSettlement:input_type -> exchange.v1.ConfirmSettlementRequest
-	45,  // 282: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
-	9,   // 283: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
-	45,  // 284: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
-	45,  // 285: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
-	45,  // 286: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
-	45,  // 287: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
-	15,  // 288: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
-	17,  // 289: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
-	20,  // 290: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
-	23,  // 291: exchange.v1.SubmissionService.Print:output_type -> exchange.v1.PrintedPage
-	32,  // 292: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
-	45,  // 293: exchange.v1.SubmissionService.Rule:output_type -> exchange.v1.Submission
-	56,  // 294: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
-	64,  // 295: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
-	20,  // 296: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
-	64,  // 297: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
-	64,  // 298: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
-	60,  // 299: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
-	63,  // 300: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
-	71,  // 301: exchange.v1.SubscriptionService.Create:output_type -> exchange.v1.Subscription
-	71,  // 302: exchange.v1.SubscriptionService.Get:output_type -> exchange.v1.Subscription
-	69,  // 303: exchange.v1.SubscriptionService.List:output_type -> exchange.v1.ListSubscriptionsResponse
-	71,  // 304: exchange.v1.SubscriptionService.End:output_type -> exchange.v1.Subscription
-	74,  // 305: exchange.v1.SubscriptionService.Fetch:output_type -> exchange.v1.FetchResponse
-	80,  // 306: exchange.v1.SubscriptionService.Acknowledge:output_type -> exchange.v1.AcknowledgeFetchedResponse
-	82,  // 307: exchange.v1.SubscriptionService.Renew:output_type -> exchange.v1.RenewLeaseResponse
-	84,  // 308: exchange.v1.SubscriptionService.Release:output_type -> exchange.v1.ReleaseLeaseResponse
-	74,  // 309: exchange.v1.SubscriptionService.Follow:output_type -> exchange.v1.FetchResponse
-	78,  // 310: exchange.v1.SubscriptionService.Content:output_type -> exchange.v1.ContentPart
-	119, // 311: exchange.v1.AttachmentService.Put:output_type -> exchange.v1.Upload
-	119, // 312: exchange.v1.AttachmentService.Get:output_type -> exchange.v1.Upload
-	121, // 313: exchange.v1.AttachmentService.List:output_type -> exchange.v1.ListAttachmentsResponse
-	124, // 314: exchange.v1.AttachmentService.Read:output_type -> exchange.v1.AttachmentPart
-	35,  // 315: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
-	20,  // 316: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
-	38,  // 317: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
-	40,  // 318: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
-	42,  // 319: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
-	86,  // 320: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
-	92,  // 321: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
-	88,  // 322: exchange.v1.PeerService.Status:output_type -> exchange.v1.PeerStatusResponse
-	90,  // 323: exchange.v1.PeerService.Receipt:output_type -> exchange.v1.PeerReceiptResponse
-	124, // 324: exchange.v1.PeerService.Attachment:output_type -> exchange.v1.AttachmentPart
-	143, // 325: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
-	145, // 326: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
-	147, // 327: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
-	152, // 328: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
-	168, // 329: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
-	94,  // 330: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
-	96,  // 331: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
-	98,  // 332: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
-	101, // 333: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
-	104, // 334: exchange.v1.MovementService.List:output_type -> exchange.v1.ListMovementsResponse
-	114, // 335: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
-	106, // 336: exchange.v1.MovementService.Timeline:output_type -> exchange.v1.TimelineResponse
-	109, // 337: exchange.v1.MovementService.Announced:output_type -> exchange.v1.AnnouncedResponse
-	114, // 338: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
-	114, // 339: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
-	114, // 340: exchange.v1.MovementService.HandleOnPaper:output_type -> exchange.v1.Movement
-	172, // 341: exchange.v1.MovementService.Elsewhere:output_type -> exchange.v1.ElsewhereResponse
-	114, // 342: exchange.v1.MovementService.Open:output_type -> exchange.v1.Movement
-	176, // 343: exchange.v1.MovementService.Overrides:output_type -> exchange.v1.OverridesResponse
-	25,  // 344: exchange.v1.NumberService.HandOver:output_type -> exchange.v1.NumberBlock
-	27,  // 345: exchange.v1.NumberService.List:output_type -> exchange.v1.ListNumberBlocksResponse
-	29,  // 346: exchange.v1.NumberService.Uses:output_type -> exchange.v1.ListNumberUsesResponse
-	179, // 347: exchange.v1.ReportService.Coverage:output_type -> exchange.v1.CoverageResponse
-	155, // 348: exchange.v1.OutboxService.Waits:output_type -> exchange.v1.ListWaitsResponse
-	158, // 349: exchange.v1.OutboxService.Try:output_type -> exchange.v1.TryResponse
-	160, // 350: exchange.v1.OutboxService.DeadLetters:output_type -> exchange.v1.ListDeadLettersResponse
-	161, // 351: exchange.v1.OutboxService.Redrive:output_type -> exchange.v1.DeadLetter
-	161, // 352: exchange.v1.OutboxService.Repair:output_type -> exchange.v1.DeadLetter
-	161, // 353: exchange.v1.OutboxService.Settle:output_type -> exchange.v1.DeadLetter
-	161, // 354: exchange.v1.OutboxService.ConfirmSettlement:output_type -> exchange.v1.DeadLetter
-	282, // [282:355] is the sub-list for method output_type
-	209, // [209:282] is the sub-list for method input_type
-	208, // [208:209] is the sub-list for extension type_name
-	207, // [207:208] is the sub-list for extension extendee
-	0,   // [0:207] is the sub-list for field type_name
+	185, // 109: exchange.v1.Balance.left:type_name -> google.protobuf.Timestamp
+	99,  // 110: exchange.v1.ListDifferencesResponse.differences:type_name -> exchange.v1.Difference
+	185, // 111: exchange.v1.Difference.found:type_name -> google.protobuf.Timestamp
+	54,  // 112: exchange.v1.Difference.fault:type_name -> exchange.v1.Fault
+	114, // 113: exchange.v1.FindMovementsResponse.movements:type_name -> exchange.v1.Movement
+	4,   // 114: exchange.v1.ListMovementsRequest.worklist:type_name -> exchange.v1.Worklist
+	185, // 115: exchange.v1.ListMovementsRequest.expected_from:type_name -> google.protobuf.Timestamp
+	185, // 116: exchange.v1.ListMovementsRequest.expected_until:type_name -> google.protobuf.Timestamp
+	114, // 117: exchange.v1.ListMovementsResponse.movements:type_name -> exchange.v1.Movement
+	107, // 118: exchange.v1.TimelineResponse.steps:type_name -> exchange.v1.Step
+	185, // 119: exchange.v1.Step.at:type_name -> google.protobuf.Timestamp
+	54,  // 120: exchange.v1.Step.faults:type_name -> exchange.v1.Fault
+	110, // 121: exchange.v1.AnnouncedResponse.documents:type_name -> exchange.v1.AnnouncedDocument
+	111, // 122: exchange.v1.AnnouncedDocument.values:type_name -> exchange.v1.AnnouncedValue
+	185, // 123: exchange.v1.Movement.expected_arrival:type_name -> google.protobuf.Timestamp
+	185, // 124: exchange.v1.Movement.arrived:type_name -> google.protobuf.Timestamp
+	138, // 125: exchange.v1.Movement.identifiers:type_name -> exchange.v1.Identifier
+	139, // 126: exchange.v1.Movement.comparisons:type_name -> exchange.v1.Comparison
+	141, // 127: exchange.v1.Movement.found_as:type_name -> exchange.v1.Discrepancy
+	137, // 128: exchange.v1.Movement.openings:type_name -> exchange.v1.Opening
+	136, // 129: exchange.v1.Movement.amendments:type_name -> exchange.v1.Amendment
+	185, // 130: exchange.v1.Movement.departed:type_name -> google.protobuf.Timestamp
+	185, // 131: exchange.v1.Movement.due:type_name -> google.protobuf.Timestamp
+	54,  // 132: exchange.v1.Movement.remarks:type_name -> exchange.v1.Fault
+	134, // 133: exchange.v1.Movement.waybills:type_name -> exchange.v1.WaybillAccount
+	4,   // 134: exchange.v1.Movement.worklist:type_name -> exchange.v1.Worklist
+	185, // 135: exchange.v1.Movement.since:type_name -> google.protobuf.Timestamp
+	132, // 136: exchange.v1.Movement.told:type_name -> exchange.v1.Telling
+	130, // 137: exchange.v1.Movement.filings:type_name -> exchange.v1.Filing
+	115, // 138: exchange.v1.Movement.controls:type_name -> exchange.v1.Control
+	126, // 139: exchange.v1.Movement.transits:type_name -> exchange.v1.MovementTransit
+	129, // 140: exchange.v1.Movement.paper:type_name -> exchange.v1.PaperHandling
+	185, // 141: exchange.v1.Control.at:type_name -> google.protobuf.Timestamp
+	125, // 142: exchange.v1.Control.recognition:type_name -> exchange.v1.Recognition
+	116, // 143: exchange.v1.Control.attachments:type_name -> exchange.v1.NamedAttachment
+	54,  // 144: exchange.v1.NamedAttachment.fault:type_name -> exchange.v1.Fault
+	185, // 145: exchange.v1.NamedAttachment.erased:type_name -> google.protobuf.Timestamp
+	185, // 146: exchange.v1.NamedAttachment.handed_over:type_name -> google.protobuf.Timestamp
+	185, // 147: exchange.v1.Upload.until:type_name -> google.protobuf.Timestamp
+	116, // 148: exchange.v1.ListAttachmentsResponse.attachments:type_name -> exchange.v1.NamedAttachment
+	127, // 149: exchange.v1.MovementTransit.terminations:type_name -> exchange.v1.TransitTermination
+	141, // 150: exchange.v1.MovementTransit.discrepancies:type_name -> exchange.v1.Discrepancy
+	185, // 151: exchange.v1.TransitTermination.at:type_name -> google.protobuf.Timestamp
+	185, // 152: exchange.v1.PaperHandling.at:type_name -> google.protobuf.Timestamp
+	185, // 153: exchange.v1.Filing.received:type_name -> google.protobuf.Timestamp
+	131, // 154: exchange.v1.Filing.comparison:type_name -> exchange.v1.FilingComparison
+	141, // 155: exchange.v1.FilingComparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	140, // 156: exchange.v1.FilingComparison.not_compared:type_name -> exchange.v1.NotCompared
+	185, // 157: exchange.v1.FilingComparison.at:type_name -> google.protobuf.Timestamp
+	185, // 158: exchange.v1.Telling.at:type_name -> google.protobuf.Timestamp
+	185, // 159: exchange.v1.ToldArrival.at:type_name -> google.protobuf.Timestamp
+	141, // 160: exchange.v1.ToldArrival.discrepancies:type_name -> exchange.v1.Discrepancy
+	135, // 161: exchange.v1.WaybillAccount.packages:type_name -> exchange.v1.Figures
+	135, // 162: exchange.v1.WaybillAccount.kilograms:type_name -> exchange.v1.Figures
+	185, // 163: exchange.v1.Amendment.received:type_name -> google.protobuf.Timestamp
+	50,  // 164: exchange.v1.Amendment.changes:type_name -> exchange.v1.Change
+	185, // 165: exchange.v1.Opening.at:type_name -> google.protobuf.Timestamp
+	185, // 166: exchange.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	141, // 167: exchange.v1.Comparison.discrepancies:type_name -> exchange.v1.Discrepancy
+	141, // 168: exchange.v1.Comparison.folded:type_name -> exchange.v1.Discrepancy
+	141, // 169: exchange.v1.Comparison.outstanding:type_name -> exchange.v1.Discrepancy
+	140, // 170: exchange.v1.Comparison.not_compared:type_name -> exchange.v1.NotCompared
+	185, // 171: exchange.v1.Comparison.arrived:type_name -> google.protobuf.Timestamp
+	185, // 172: exchange.v1.IntroduceResponse.now:type_name -> google.protobuf.Timestamp
+	148, // 173: exchange.v1.ListPartnersResponse.partners:type_name -> exchange.v1.Partner
+	150, // 174: exchange.v1.ListPartnersResponse.own:type_name -> exchange.v1.Validity
+	185, // 175: exchange.v1.Partner.oldest:type_name -> google.protobuf.Timestamp
+	150, // 176: exchange.v1.Partner.validities:type_name -> exchange.v1.Validity
+	149, // 177: exchange.v1.Partner.delivering:type_name -> exchange.v1.Delivering
+	185, // 178: exchange.v1.Delivering.until:type_name -> google.protobuf.Timestamp
+	185, // 179: exchange.v1.Validity.until:type_name -> google.protobuf.Timestamp
+	153, // 180: exchange.v1.ListQueuesResponse.queues:type_name -> exchange.v1.Queue
+	149, // 181: exchange.v1.ListQueuesResponse.delivering:type_name -> exchange.v1.Delivering
+	185, // 182: exchange.v1.Queue.oldest:type_name -> google.protobuf.Timestamp
+	156, // 183: exchange.v1.ListWaitsResponse.waits:type_name -> exchange.v1.Wait
+	54,  // 184: exchange.v1.Wait.reasons:type_name -> exchange.v1.Fault
+	185, // 185: exchange.v1.Wait.created:type_name -> google.protobuf.Timestamp
+	185, // 186: exchange.v1.Wait.expected_arrival:type_name -> google.protobuf.Timestamp
+	185, // 187: exchange.v1.Wait.next_attempt:type_name -> google.protobuf.Timestamp
+	185, // 188: exchange.v1.Wait.valid_until:type_name -> google.protobuf.Timestamp
+	54,  // 189: exchange.v1.TryResponse.faults:type_name -> exchange.v1.Fault
+	161, // 190: exchange.v1.ListDeadLettersResponse.letters:type_name -> exchange.v1.DeadLetter
+	185, // 191: exchange.v1.DeadLetter.created:type_name -> google.protobuf.Timestamp
+	185, // 192: exchange.v1.DeadLetter.expected_arrival:type_name -> google.protobuf.Timestamp
+	185, // 193: exchange.v1.DeadLetter.valid_until:type_name -> google.protobuf.Timestamp
+	162, // 194: exchange.v1.DeadLetter.settlement:type_name -> exchange.v1.Settlement
+	185, // 195: exchange.v1.Settlement.proposed:type_name -> google.protobuf.Timestamp
+	185, // 196: exchange.v1.Settlement.confirmed:type_name -> google.protobuf.Timestamp
+	54,  // 197: exchange.v1.PartnerCheck.fault:type_name -> exchange.v1.Fault
+	5,   // 198: exchange.v1.Loss.reason:type_name -> exchange.v1.LossReason
+	170, // 199: exchange.v1.Loss.places:type_name -> exchange.v1.LostValue
+	184, // 200: exchange.v1.LostValue.namespaces:type_name -> exchange.v1.LostValue.NamespacesEntry
+	173, // 201: exchange.v1.ElsewhereResponse.glimpses:type_name -> exchange.v1.Glimpse
+	185, // 202: exchange.v1.Glimpse.expected_arrival:type_name -> google.protobuf.Timestamp
+	185, // 203: exchange.v1.OverridesResponse.from:type_name -> google.protobuf.Timestamp
+	185, // 204: exchange.v1.OverridesResponse.until:type_name -> google.protobuf.Timestamp
+	177, // 205: exchange.v1.OverridesResponse.overrides:type_name -> exchange.v1.Override
+	185, // 206: exchange.v1.Override.at:type_name -> google.protobuf.Timestamp
+	180, // 207: exchange.v1.CoverageResponse.pairs:type_name -> exchange.v1.Coverage
+	186, // 208: exchange.v1.right:extendee -> google.protobuf.MethodOptions
+	0,   // 209: exchange.v1.right:type_name -> exchange.v1.Right
+	6,   // 210: exchange.v1.SubmissionService.Submit:input_type -> exchange.v1.SubmitRequest
+	8,   // 211: exchange.v1.SubmissionService.Check:input_type -> exchange.v1.CheckRequest
+	10,  // 212: exchange.v1.SubmissionService.Withdraw:input_type -> exchange.v1.WithdrawRequest
+	11,  // 213: exchange.v1.SubmissionService.Approve:input_type -> exchange.v1.ApproveRequest
+	7,   // 214: exchange.v1.SubmissionService.Choose:input_type -> exchange.v1.ChooseRequest
+	13,  // 215: exchange.v1.SubmissionService.Get:input_type -> exchange.v1.GetSubmissionRequest
+	14,  // 216: exchange.v1.SubmissionService.List:input_type -> exchange.v1.ListSubmissionsRequest
+	16,  // 217: exchange.v1.SubmissionService.Watch:input_type -> exchange.v1.WatchRequest
+	18,  // 218: exchange.v1.SubmissionService.Explain:input_type -> exchange.v1.ExplainRequest
+	22,  // 219: exchange.v1.SubmissionService.Print:input_type -> exchange.v1.PrintRequest
+	31,  // 220: exchange.v1.SubmissionService.Sent:input_type -> exchange.v1.SentRequest
+	12,  // 221: exchange.v1.SubmissionService.Rule:input_type -> exchange.v1.RuleRequest
+	55,  // 222: exchange.v1.InboxService.List:input_type -> exchange.v1.ListInboxRequest
+	57,  // 223: exchange.v1.InboxService.Get:input_type -> exchange.v1.GetInboxRequest
+	19,  // 224: exchange.v1.InboxService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	16,  // 225: exchange.v1.InboxService.Watch:input_type -> exchange.v1.WatchRequest
+	58,  // 226: exchange.v1.InboxService.Acknowledge:input_type -> exchange.v1.AcknowledgeRequest
+	59,  // 227: exchange.v1.InboxService.Parked:input_type -> exchange.v1.ListParkedRequest
+	62,  // 228: exchange.v1.InboxService.Decode:input_type -> exchange.v1.DecodeRequest
+	66,  // 229: exchange.v1.SubscriptionService.Create:input_type -> exchange.v1.CreateSubscriptionRequest
+	67,  // 230: exchange.v1.SubscriptionService.Get:input_type -> exchange.v1.GetSubscriptionRequest
+	68,  // 231: exchange.v1.SubscriptionService.List:input_type -> exchange.v1.ListSubscriptionsRequest
+	70,  // 232: exchange.v1.SubscriptionService.End:input_type -> exchange.v1.EndSubscriptionRequest
+	73,  // 233: exchange.v1.SubscriptionService.Fetch:input_type -> exchange.v1.FetchRequest
+	79,  // 234: exchange.v1.SubscriptionService.Acknowledge:input_type -> exchange.v1.AcknowledgeFetchedRequest
+	81,  // 235: exchange.v1.SubscriptionService.Renew:input_type -> exchange.v1.RenewLeaseRequest
+	83,  // 236: exchange.v1.SubscriptionService.Release:input_type -> exchange.v1.ReleaseLeaseRequest
+	73,  // 237: exchange.v1.SubscriptionService.Follow:input_type -> exchange.v1.FetchRequest
+	77,  // 238: exchange.v1.SubscriptionService.Content:input_type -> exchange.v1.FetchedContentRequest
+	117, // 239: exchange.v1.AttachmentService.Put:input_type -> exchange.v1.PutAttachmentRequest
+	118, // 240: exchange.v1.AttachmentService.Get:input_type -> exchange.v1.GetUploadRequest
+	120, // 241: exchange.v1.AttachmentService.List:input_type -> exchange.v1.ListAttachmentsRequest
+	122, // 242: exchange.v1.AttachmentService.Read:input_type -> exchange.v1.ReadAttachmentRequest
+	34,  // 243: exchange.v1.MessageService.List:input_type -> exchange.v1.ListMessagesRequest
+	19,  // 244: exchange.v1.MessageService.Explain:input_type -> exchange.v1.ExplainMessageRequest
+	37,  // 245: exchange.v1.MappingService.List:input_type -> exchange.v1.ListMappingsRequest
+	39,  // 246: exchange.v1.MappingService.Get:input_type -> exchange.v1.GetMappingRequest
+	41,  // 247: exchange.v1.AuditService.List:input_type -> exchange.v1.ListAuditRequest
+	85,  // 248: exchange.v1.PeerService.Deliver:input_type -> exchange.v1.DeliverRequest
+	91,  // 249: exchange.v1.PeerService.Balance:input_type -> exchange.v1.PeerBalanceRequest
+	87,  // 250: exchange.v1.PeerService.Status:input_type -> exchange.v1.PeerStatusRequest
+	89,  // 251: exchange.v1.PeerService.Receipt:input_type -> exchange.v1.PeerReceiptRequest
+	123, // 252: exchange.v1.PeerService.Attachment:input_type -> exchange.v1.PeerAttachmentRequest
+	142, // 253: exchange.v1.PeerService.Introduce:input_type -> exchange.v1.IntroduceRequest
+	144, // 254: exchange.v1.PartnerService.Card:input_type -> exchange.v1.CardRequest
+	146, // 255: exchange.v1.PartnerService.List:input_type -> exchange.v1.ListPartnersRequest
+	151, // 256: exchange.v1.PartnerService.Queues:input_type -> exchange.v1.ListQueuesRequest
+	167, // 257: exchange.v1.PartnerService.Check:input_type -> exchange.v1.CheckPartnerRequest
+	93,  // 258: exchange.v1.BalanceService.List:input_type -> exchange.v1.ListBalancesRequest
+	95,  // 259: exchange.v1.BalanceService.Run:input_type -> exchange.v1.RunBalanceRequest
+	97,  // 260: exchange.v1.BalanceService.Differences:input_type -> exchange.v1.ListDifferencesRequest
+	100, // 261: exchange.v1.MovementService.Find:input_type -> exchange.v1.FindMovementsRequest
+	103, // 262: exchange.v1.MovementService.List:input_type -> exchange.v1.ListMovementsRequest
+	102, // 263: exchange.v1.MovementService.Get:input_type -> exchange.v1.GetMovementRequest
+	105, // 264: exchange.v1.MovementService.Timeline:input_type -> exchange.v1.TimelineRequest
+	108, // 265: exchange.v1.MovementService.Announced:input_type -> exchange.v1.AnnouncedRequest
+	112, // 266: exchange.v1.MovementService.RecordArrival:input_type -> exchange.v1.RecordArrivalRequest
+	113, // 267: exchange.v1.MovementService.RecordDeparture:input_type -> exchange.v1.RecordDepartureRequest
+	128, // 268: exchange.v1.MovementService.HandleOnPaper:input_type -> exchange.v1.HandleOnPaperRequest
+	171, // 269: exchange.v1.MovementService.Elsewhere:input_type -> exchange.v1.ElsewhereRequest
+	174, // 270: exchange.v1.MovementService.Open:input_type -> exchange.v1.OpenMovementRequest
+	175, // 271: exchange.v1.MovementService.Overrides:input_type -> exchange.v1.OverridesRequest
+	24,  // 272: exchange.v1.NumberService.HandOver:input_type -> exchange.v1.HandOverNumbersRequest
+	26,  // 273: exchange.v1.NumberService.List:input_type -> exchange.v1.ListNumberBlocksRequest
+	28,  // 274: exchange.v1.NumberService.Uses:input_type -> exchange.v1.ListNumberUsesRequest
+	178, // 275: exchange.v1.ReportService.Coverage:input_type -> exchange.v1.CoverageRequest
+	154, // 276: exchange.v1.OutboxService.Waits:input_type -> exchange.v1.ListWaitsRequest
+	157, // 277: exchange.v1.OutboxService.Try:input_type -> exchange.v1.TryRequest
+	159, // 278: exchange.v1.OutboxService.DeadLetters:input_type -> exchange.v1.ListDeadLettersRequest
+	163, // 279: exchange.v1.OutboxService.Redrive:input_type -> exchange.v1.RedriveRequest
+	164, // 280: exchange.v1.OutboxService.Repair:input_type -> exchange.v1.RepairRequest
+	165, // 281: exchange.v1.OutboxService.Settle:input_type -> exchange.v1.SettleRequest
+	166, // 282: exchange.v1.OutboxService.ConfirmSettlement:input_type -> exchange.v1.ConfirmSettlementRequest
+	45,  // 283: exchange.v1.SubmissionService.Submit:output_type -> exchange.v1.Submission
+	9,   // 284: exchange.v1.SubmissionService.Check:output_type -> exchange.v1.CheckResponse
+	45,  // 285: exchange.v1.SubmissionService.Withdraw:output_type -> exchange.v1.Submission
+	45,  // 286: exchange.v1.SubmissionService.Approve:output_type -> exchange.v1.Submission
+	45,  // 287: exchange.v1.SubmissionService.Choose:output_type -> exchange.v1.Submission
+	45,  // 288: exchange.v1.SubmissionService.Get:output_type -> exchange.v1.Submission
+	15,  // 289: exchange.v1.SubmissionService.List:output_type -> exchange.v1.ListSubmissionsResponse
+	17,  // 290: exchange.v1.SubmissionService.Watch:output_type -> exchange.v1.SubmissionEvent
+	20,  // 291: exchange.v1.SubmissionService.Explain:output_type -> exchange.v1.ExplainResponse
+	23,  // 292: exchange.v1.SubmissionService.Print:output_type -> exchange.v1.PrintedPage
+	32,  // 293: exchange.v1.SubmissionService.Sent:output_type -> exchange.v1.SentMessage
+	45,  // 294: exchange.v1.SubmissionService.Rule:output_type -> exchange.v1.Submission
+	56,  // 295: exchange.v1.InboxService.List:output_type -> exchange.v1.ListInboxResponse
+	64,  // 296: exchange.v1.InboxService.Get:output_type -> exchange.v1.InboxMessage
+	20,  // 297: exchange.v1.InboxService.Explain:output_type -> exchange.v1.ExplainResponse
+	64,  // 298: exchange.v1.InboxService.Watch:output_type -> exchange.v1.InboxMessage
+	64,  // 299: exchange.v1.InboxService.Acknowledge:output_type -> exchange.v1.InboxMessage
+	60,  // 300: exchange.v1.InboxService.Parked:output_type -> exchange.v1.ListParkedResponse
+	63,  // 301: exchange.v1.InboxService.Decode:output_type -> exchange.v1.DecodeResponse
+	71,  // 302: exchange.v1.SubscriptionService.Create:output_type -> exchange.v1.Subscription
+	71,  // 303: exchange.v1.SubscriptionService.Get:output_type -> exchange.v1.Subscription
+	69,  // 304: exchange.v1.SubscriptionService.List:output_type -> exchange.v1.ListSubscriptionsResponse
+	71,  // 305: exchange.v1.SubscriptionService.End:output_type -> exchange.v1.Subscription
+	74,  // 306: exchange.v1.SubscriptionService.Fetch:output_type -> exchange.v1.FetchResponse
+	80,  // 307: exchange.v1.SubscriptionService.Acknowledge:output_type -> exchange.v1.AcknowledgeFetchedResponse
+	82,  // 308: exchange.v1.SubscriptionService.Renew:output_type -> exchange.v1.RenewLeaseResponse
+	84,  // 309: exchange.v1.SubscriptionService.Release:output_type -> exchange.v1.ReleaseLeaseResponse
+	74,  // 310: exchange.v1.SubscriptionService.Follow:output_type -> exchange.v1.FetchResponse
+	78,  // 311: exchange.v1.SubscriptionService.Content:output_type -> exchange.v1.ContentPart
+	119, // 312: exchange.v1.AttachmentService.Put:output_type -> exchange.v1.Upload
+	119, // 313: exchange.v1.AttachmentService.Get:output_type -> exchange.v1.Upload
+	121, // 314: exchange.v1.AttachmentService.List:output_type -> exchange.v1.ListAttachmentsResponse
+	124, // 315: exchange.v1.AttachmentService.Read:output_type -> exchange.v1.AttachmentPart
+	35,  // 316: exchange.v1.MessageService.List:output_type -> exchange.v1.ListMessagesResponse
+	20,  // 317: exchange.v1.MessageService.Explain:output_type -> exchange.v1.ExplainResponse
+	38,  // 318: exchange.v1.MappingService.List:output_type -> exchange.v1.ListMappingsResponse
+	40,  // 319: exchange.v1.MappingService.Get:output_type -> exchange.v1.Mapping
+	42,  // 320: exchange.v1.AuditService.List:output_type -> exchange.v1.ListAuditResponse
+	86,  // 321: exchange.v1.PeerService.Deliver:output_type -> exchange.v1.DeliverResponse
+	92,  // 322: exchange.v1.PeerService.Balance:output_type -> exchange.v1.PeerBalanceResponse
+	88,  // 323: exchange.v1.PeerService.Status:output_type -> exchange.v1.PeerStatusResponse
+	90,  // 324: exchange.v1.PeerService.Receipt:output_type -> exchange.v1.PeerReceiptResponse
+	124, // 325: exchange.v1.PeerService.Attachment:output_type -> exchange.v1.AttachmentPart
+	143, // 326: exchange.v1.PeerService.Introduce:output_type -> exchange.v1.IntroduceResponse
+	145, // 327: exchange.v1.PartnerService.Card:output_type -> exchange.v1.PartnerCard
+	147, // 328: exchange.v1.PartnerService.List:output_type -> exchange.v1.ListPartnersResponse
+	152, // 329: exchange.v1.PartnerService.Queues:output_type -> exchange.v1.ListQueuesResponse
+	168, // 330: exchange.v1.PartnerService.Check:output_type -> exchange.v1.PartnerCheck
+	94,  // 331: exchange.v1.BalanceService.List:output_type -> exchange.v1.ListBalancesResponse
+	96,  // 332: exchange.v1.BalanceService.Run:output_type -> exchange.v1.Balance
+	98,  // 333: exchange.v1.BalanceService.Differences:output_type -> exchange.v1.ListDifferencesResponse
+	101, // 334: exchange.v1.MovementService.Find:output_type -> exchange.v1.FindMovementsResponse
+	104, // 335: exchange.v1.MovementService.List:output_type -> exchange.v1.ListMovementsResponse
+	114, // 336: exchange.v1.MovementService.Get:output_type -> exchange.v1.Movement
+	106, // 337: exchange.v1.MovementService.Timeline:output_type -> exchange.v1.TimelineResponse
+	109, // 338: exchange.v1.MovementService.Announced:output_type -> exchange.v1.AnnouncedResponse
+	114, // 339: exchange.v1.MovementService.RecordArrival:output_type -> exchange.v1.Movement
+	114, // 340: exchange.v1.MovementService.RecordDeparture:output_type -> exchange.v1.Movement
+	114, // 341: exchange.v1.MovementService.HandleOnPaper:output_type -> exchange.v1.Movement
+	172, // 342: exchange.v1.MovementService.Elsewhere:output_type -> exchange.v1.ElsewhereResponse
+	114, // 343: exchange.v1.MovementService.Open:output_type -> exchange.v1.Movement
+	176, // 344: exchange.v1.MovementService.Overrides:output_type -> exchange.v1.OverridesResponse
+	25,  // 345: exchange.v1.NumberService.HandOver:output_type -> exchange.v1.NumberBlock
+	27,  // 346: exchange.v1.NumberService.List:output_type -> exchange.v1.ListNumberBlocksResponse
+	29,  // 347: exchange.v1.NumberService.Uses:output_type -> exchange.v1.ListNumberUsesResponse
+	179, // 348: exchange.v1.ReportService.Coverage:output_type -> exchange.v1.CoverageResponse
+	155, // 349: exchange.v1.OutboxService.Waits:output_type -> exchange.v1.ListWaitsResponse
+	158, // 350: exchange.v1.OutboxService.Try:output_type -> exchange.v1.TryResponse
+	160, // 351: exchange.v1.OutboxService.DeadLetters:output_type -> exchange.v1.ListDeadLettersResponse
+	161, // 352: exchange.v1.OutboxService.Redrive:output_type -> exchange.v1.DeadLetter
+	161, // 353: exchange.v1.OutboxService.Repair:output_type -> exchange.v1.DeadLetter
+	161, // 354: exchange.v1.OutboxService.Settle:output_type -> exchange.v1.DeadLetter
+	161, // 355: exchange.v1.OutboxService.ConfirmSettlement:output_type -> exchange.v1.DeadLetter
+	283, // [283:356] is the sub-list for method output_type
+	210, // [210:283] is the sub-list for method input_type
+	209, // [209:210] is the sub-list for extension type_name
+	208, // [208:209] is the sub-list for extension extendee
+	0,   // [0:208] is the sub-list for field type_name
 }
 
 func init() { file_exchange_v1_exchange_proto_init() }
