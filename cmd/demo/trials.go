@@ -536,16 +536,16 @@ const clockAhead = 3 * time.Hour
 // clockJumps sets the clocks of both, forward and back so far that they accept each other; then one by hours, when
 // what is under way waits until the other is as far and an operator has it tried.
 func clockJumps(ctx context.Context, p *pair, _ extent) (string, error) {
-	for _, wrong := range []time.Duration{10 * time.Minute, -4 * time.Minute, 0, clockAhead} {
+	for _, ahead := range []time.Duration{10 * time.Minute, -4 * time.Minute, 0, clockAhead} {
 		for _, g := range p.sides() {
-			if err := os.WriteFile(p.clock(g)+".new", []byte(wrong.String()), 0o600); err != nil {
+			if err := os.WriteFile(p.clock(g)+".new", []byte(ahead.String()), 0o600); err != nil {
 				return "", err
 			}
 			if err := os.Rename(p.clock(g)+".new", p.clock(g)); err != nil {
 				return "", err
 			}
 			if err := p.answered(ctx, 12); err != nil {
-				return "", fmt.Errorf("%s by %s: %w", g.Name, wrong, err)
+				return "", fmt.Errorf("%s by %s: %w", g.Name, ahead, err)
 			}
 		}
 	}
