@@ -31,9 +31,9 @@ torture-store: build test-deps
 torture-check: build test-deps
 	@bin/demo -torture 10 -mutations cmd/demo/testdata/mutations.txt
 
-# Gateways that end at a step if the environment says so, which no others do: gateway/store/steps.go.
+# Gateways that end at a step, or have a wrong clock, if the environment says so, which no others do.
 bin/torture: deps
-	@$(GO) build -ldflags "-X customs.example/gateway/store.stepsVariable=CUSTOMS_STEPS" -o bin/torture/ ./cmd/gatewayd ./cmd/gatewayctl
+	@$(GO) build -ldflags "-X customs.example/gateway/store.stepsVariable=CUSTOMS_STEPS -X main.clockVariable=CUSTOMS_CLOCK" -o bin/torture/ ./cmd/gatewayd ./cmd/gatewayctl
 
 build: deps
 	@$(GO) build -o bin/ ./cmd/...

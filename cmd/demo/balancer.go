@@ -15,18 +15,22 @@ type balancer struct {
 	listener net.Listener
 	doors    []string
 	next     atomic.Int64
+	answers  func() int64 // bytes of answers after which the next connection is cut; nil: none is
 
 	mu   sync.Mutex
 	open map[net.Conn]bool
 	wg   sync.WaitGroup
 }
 
-func newBalancer(doors ...string) (*balancer, error) {
+func newBalancer(doors ...string) (*balancer, error) { return newCutter(nil, doors...) }
+
+// newCutter is one that cuts each connection after so many bytes of answers.
+func newCutter(after func() int64, doors ...string) (*balancer, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	b := &balancer{listener: l, doors: doors, open: make(map[net.Conn]bool)}
+	b := &balancer{listener: l, doors: doors, answers: after, open: make(map[net.Conn]bool)}
 	b.wg.Go(b.run)
 	return b, nil
 }
@@ -57,9 +61,16 @@ func (b *balancer) hand(from net.Conn) {
 			return
 		}
 		ended := make(chan error, 2)
-		for _, way := range [][2]net.Conn{{from, to}, {to, from}} {
+		answers := io.Reader(to)
+		if b.answers != nil {
+			answers = io.LimitReader(to, b.answers())
+		}
+		for _, way := range []struct {
+			to   io.Writer
+			from io.Reader
+		}{{from, answers}, {to, from}} {
 			b.wg.Go(func() {
-				_, err := io.Copy(way[0], way[1])
+				_, err := io.Copy(way.to, way.from)
 				ended <- err
 			})
 		}

@@ -61,7 +61,7 @@ func main() {
 				return err
 			}
 			return temporarily("customs-trials-", func(dir string) error {
-				return tried(ctx, &screen{w: os.Stdout}, bin, dir, seed, which, extent{clients: clients, synced: 150, locked: time.Minute, room: 96 << 20})
+				return tried(ctx, &screen{w: os.Stdout}, bin, dir, seed, which, extent{clients: clients, synced: 150, cuts: 40, locked: time.Minute, room: 96 << 20})
 			})
 		}
 	case *kills > 0:

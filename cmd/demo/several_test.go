@@ -10,11 +10,11 @@ import (
 	"customs.example/gateway/line"
 )
 
-// built are the gateways' commands, linked so that they end at steps if the environment says so.
+// built are the gateways' commands, linked so that they end at steps and have a wrong clock if the environment says so.
 func built(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	build := exec.Command("go", "build", "-ldflags", "-X customs.example/gateway/store.stepsVariable=CUSTOMS_STEPS", "-o", dir+string(filepath.Separator), "customs.example/cmd/gatewayd", "customs.example/cmd/gatewayctl")
+	build := exec.Command("go", "build", "-ldflags", "-X customs.example/gateway/store.stepsVariable=CUSTOMS_STEPS -X main.clockVariable=CUSTOMS_CLOCK", "-o", dir+string(filepath.Separator), "customs.example/cmd/gatewayd", "customs.example/cmd/gatewayctl")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build the gateway: %v\n%s", err, out)
 	}

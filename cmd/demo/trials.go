@@ -42,6 +42,7 @@ type extent struct {
 	clients int           // who hand in at once
 	steps   int           // that are tried; 0: all that are met
 	synced  int           // times at least, before a disk fails
+	cuts    int64         // of connections, on either way
 	locked  time.Duration // a database
 	room    int64         // bytes of a disk that is filled; 0: none is
 }
@@ -51,7 +52,9 @@ var trials = []trial{
 	{"no sync", notSynced},
 	{"older copy", olderCopy},
 	{"backup", fromBackup},
+	{"cut answers", cutAnswers},
 	{"locked", locked},
+	{"clock", clockJumps},
 	{"disk full", diskFull},
 }
 
@@ -154,7 +157,7 @@ func startPair(ctx context.Context, bin, dir string, seed uint64, clients int) (
 	p = &pair{bin: bin, dir: dir, seed: seed, cn: cn, ru: ru, loaded: make(chan error, 1)}
 	p.load = &load{dice: roll(seed), doors: make(map[gateway.Administration][]*client), now: time.Now}
 	for _, g := range p.sides() {
-		g.env = []string{"CUSTOMS_STEPS=" + p.names(g)}
+		g.env = p.environment(g, "")
 		if err := g.start(bin); err != nil {
 			return p, err
 		}
@@ -228,8 +231,14 @@ func ends(ctx context.Context, g *side, within time.Duration) (bool, error) {
 	}
 }
 
-// names is the file of the steps that a gateway has met.
+// names is the file of the steps that a gateway has met, and clock that of how wrong its clock is.
 func (p *pair) names(g *side) string { return filepath.Join(p.dir, g.Name+".steps") }
+func (p *pair) clock(g *side) string { return filepath.Join(p.dir, g.Name+".clock") }
+
+// environment is that of a gateway, which ends at a step, if one is named.
+func (p *pair) environment(g *side, step string) []string {
+	return []string{"CUSTOMS_STEPS=" + p.names(g) + ";" + step, "CUSTOMS_CLOCK=" + p.clock(g)}
+}
 
 // stepWithin is how long it is waited for a step, under load.
 const stepWithin = 10 * time.Second
@@ -262,7 +271,7 @@ func eachStep(ctx context.Context, p *pair, how extent) (string, error) {
 				if err := g.kill(); err != nil {
 					return "", err
 				}
-				g.env = []string{"CUSTOMS_STEPS=" + p.names(g) + ";" + step}
+				g.env = p.environment(g, step)
 				if err := g.start(p.bin); err != nil {
 					return "", err
 				}
@@ -277,7 +286,7 @@ func eachStep(ctx context.Context, p *pair, how extent) (string, error) {
 				default:
 					missed = append(missed, key)
 				}
-				g.env = []string{"CUSTOMS_STEPS=" + p.names(g)}
+				g.env = p.environment(g, "")
 				if err := p.again(g); err != nil {
 					return "", err
 				}
@@ -481,6 +490,76 @@ func locked(ctx context.Context, p *pair, how extent) (string, error) {
 		}
 	}
 	return fmt.Sprintf("each database for %s", how.locked), p.answered(ctx, 12)
+}
+
+// Each connection is cut after so many bytes of answers more than the one before, from behind its handshake on: a
+// receipt, of which a connection carries some, is cut in other places each time.
+const (
+	cutFrom = 9000
+	cutStep = 23
+)
+
+// cutAnswers cuts the connections between both, each a little later than the one before: the receipt that is under
+// way is lost at another byte, and its message comes again.
+func cutAnswers(ctx context.Context, p *pair, how extent) (string, error) {
+	var cut [2]atomic.Int64
+	for i, g := range p.sides() {
+		door, err := newCutter(func() int64 { return cutFrom + cutStep*cut[i].Add(1) }, g.PartnerGRPC)
+		if err != nil {
+			return "", err
+		}
+		defer door.close()
+		g.PartnerGRPC = door.address()
+		if err := p.again(g); err != nil {
+			return "", err
+		}
+	}
+	for cut[0].Load() < how.cuts || cut[1].Load() < how.cuts {
+		select {
+		case <-ctx.Done():
+			return "", fmt.Errorf("%d and %d connections were cut: %w", cut[0].Load(), cut[1].Load(), ctx.Err())
+		case <-time.After(lookEvery):
+		}
+	}
+	for i, g := range p.sides() {
+		g.PartnerGRPC = p.sides()[1-i].GRPC
+		if err := p.again(g); err != nil {
+			return "", err
+		}
+	}
+	return fmt.Sprintf("%d connections to Russia and %d to China, each after %d bytes more", cut[0].Load(), cut[1].Load(), cutStep), nil
+}
+
+// clockAhead is how far the clocks of both are ahead in the end.
+const clockAhead = 3 * time.Hour
+
+// clockJumps sets the clocks of both, forward and back so far that they accept each other; then one by hours, when
+// what is under way waits until the other is as far and an operator has it tried.
+func clockJumps(ctx context.Context, p *pair, _ extent) (string, error) {
+	for _, ahead := range []time.Duration{10 * time.Minute, -4 * time.Minute, 0, clockAhead} {
+		for _, g := range p.sides() {
+			if err := os.WriteFile(p.clock(g)+".new", []byte(ahead.String()), 0o600); err != nil {
+				return "", err
+			}
+			if err := os.Rename(p.clock(g)+".new", p.clock(g)); err != nil {
+				return "", err
+			}
+			if err := p.answered(ctx, 12); err != nil {
+				return "", fmt.Errorf("%s by %s: %w", g.Name, ahead, err)
+			}
+		}
+	}
+	for _, g := range p.sides() {
+		operator, err := dial(g, p.bin, g.Side+"/operator")
+		if err != nil {
+			return "", err
+		}
+		defer operator.close()
+		if _, err := exchangev1.NewOutboxServiceClient(operator.conn).Try(ctx, &exchangev1.TryRequest{Partner: string(g.Partner)}); err != nil {
+			return "", err
+		}
+	}
+	return "each by ten minutes forward and by fourteen back, then one after the other by three hours", nil
 }
 
 // diskFull fills the disk of China's gateway, a small one, for a time.

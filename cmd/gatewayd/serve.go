@@ -47,7 +47,8 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 	if *check {
 		out = std.out
 	}
-	s, found, err := prepare(*file, time.Now(), loadChain)
+	now := clock()
+	s, found, err := prepare(*file, now(), loadChain)
 	if *check && len(found) > 0 || found.Refuse() {
 		if err := how.print(out, found); err != nil {
 			return err
@@ -68,7 +69,7 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
-	db, err := store.OpenCounted(ctx, s.Database, counterFile(s.trustBase()), time.Now)
+	db, err := store.OpenCounted(ctx, s.Database, counterFile(s.trustBase()), now)
 	if err != nil {
 		return how.done(std, err)
 	}
@@ -80,7 +81,7 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 	room := budget.New(s.limits)
 	var g *flow.Gateway
 	figures := metrics.New(metrics.Sources{
-		Now: time.Now, Queues: s.queues(db), Budget: room.Usage, Validities: func() []metrics.Validity { return validities(keys) },
+		Now: now, Queues: s.queues(db), Budget: room.Usage, Validities: func() []metrics.Validity { return validities(keys) },
 		Balances: func(ctx context.Context) ([]metrics.Balance, error) { return balances(ctx, g) },
 		Links:    func() []metrics.Link { return s.deliveries(g) },
 	})
@@ -107,7 +108,7 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 	for _, f := range found {
 		log.Tell(event.Event{Name: event.ConfigurationNoted, Code: f.Code, What: f.Path})
 	}
-	if keys, err = newKeeper(s, log, time.Now); err != nil {
+	if keys, err = newKeeper(s, log, now); err != nil {
 		return err
 	}
 	keys.registry.Refused = func(certificate gateway.Digest, f gateway.Fault) {
@@ -133,15 +134,15 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 	g = flow.New(flow.Options{
 		Own: s.Administration, Chain: s.chain, Store: db, Keys: s.keys, Trust: s.trust, Tolerances: s.tolerances, Agreements: s.agreements,
 		Links: s.carrying(links), Fetches: s.fetches(), Sources: s.sources(links), Caps: s.caps(), InFlight: s.inFlight(), AttachmentTerms: s.attachmentTerms(), Retention: s.retention(), Budget: room, Disk: diskOf(s.trustBase()),
-		Now: time.Now, NewID: uuid.NewString, Jitter: rand.Float64, Log: log,
+		Now: now, NewID: uuid.NewString, Jitter: rand.Float64, Log: log,
 	})
-	monitor := server.NewMonitor(log, time.Now, figures.Handler(log.Library("prometheus")), s.needs(db, keys)...)
+	monitor := server.NewMonitor(log, now, figures.Handler(log.Library("prometheus")), s.needs(db, keys)...)
 	own, err := mtls.URI(s.certificate.Leaf)
 	if err != nil {
 		return err
 	}
 	doors := server.New(server.Options{Flow: g, Registry: keys.registry, Certificate: s.certificate, Callers: s.callers, Monitor: monitor, Log: log, Loaded: s.loaded,
-		Introduction: server.Introduction{URI: own, Ends: keys.Ends, Card: func() ([]byte, gateway.Digest, error) { return s.signedCard(time.Now()) }, Links: lookedAfter(links), Known: s.known, Samples: s.samples},
+		Introduction: server.Introduction{URI: own, Ends: keys.Ends, Card: func() ([]byte, gateway.Digest, error) { return s.signedCard(now()) }, Links: lookedAfter(links), Known: s.known, Samples: s.samples},
 	})
 	background := []func(context.Context){g.Run, func(ctx context.Context) { keys.run(ctx, hangup) }}
 	for _, f := range folders {

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -243,5 +244,49 @@ func TestDigestsCoverTablesThatAreThere(t *testing.T) {
 	}
 	if got := slices.Concat(digestedTables, without); !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(all))) {
 		t.Errorf("%s\nwant %s", strings.Join(got, " "), strings.Join(all, " "))
+	}
+}
+
+var (
+	// statement is one of queries.sql.
+	statement = regexp.MustCompile(`(?s)-- name: (\w+) :\w+\n(.*?);`)
+	// writes are the table and the columns that a statement writes: those of an INSERT, of what it does on a
+	// conflict, or of an UPDATE.
+	inserts  = regexp.MustCompile(`(?s)INSERT INTO (\w+)(?: AS \w+)? \((.*?)\)`)
+	conflict = regexp.MustCompile(`(?s)DO UPDATE SET (.*)`)
+	updates  = regexp.MustCompile(`(?s)UPDATE (\w+)(?: AS \w+)? SET (.*?)(?:\s+WHERE|$)`)
+	assigned = regexp.MustCompile(`(?:^|,)\s*(\w+) = `)
+)
+
+// TestWhoWritesWhatIsCoveredWritesTheDigest holds each statement to it that writes a column which a digest covers: a
+// row that it has written would be taken for damaged.
+func TestWhoWritesWhatIsCoveredWritesTheDigest(t *testing.T) {
+	writers := 0
+	for _, m := range statement.FindAllStringSubmatch(string(must(os.ReadFile("queries.sql"))(t)), -1) {
+		check := func(table string, columns []string) {
+			if !slices.Contains(digestedTables, table) || !slices.ContainsFunc(columns, func(c string) bool { return covers(table, c) }) {
+				return
+			}
+			if writers++; !slices.Contains(columns, "row_digest") {
+				t.Errorf("%s writes %s of %s and no digest", m[1], strings.Join(columns, ", "), table)
+			}
+		}
+		names := func(set string) (columns []string) {
+			for _, a := range assigned.FindAllStringSubmatch(set, -1) {
+				columns = append(columns, a[1])
+			}
+			return columns
+		}
+		if in := inserts.FindStringSubmatch(m[2]); in != nil {
+			check(in[1], strings.FieldsFunc(in[2], func(r rune) bool { return strings.ContainsRune(", \n", r) }))
+			if on := conflict.FindStringSubmatch(m[2]); on != nil {
+				check(in[1], names(on[1]))
+			}
+		} else if up := updates.FindStringSubmatch(m[2]); up != nil {
+			check(up[1], names(up[2]))
+		}
+	}
+	if writers < 45 {
+		t.Errorf("%d statements were looked at", writers)
 	}
 }
