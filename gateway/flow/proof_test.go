@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"customs.example/gateway"
+	"customs.example/gateway/folder"
 	"customs.example/gateway/mapping"
 	"customs.example/gateway/mtls"
 	"customs.example/gateway/pace"
@@ -63,6 +64,18 @@ var takers = map[string]func(t *testing.T) error{
 		}
 		defer link.Close()
 		_, err = link.Deliver(context.Background(), seal.Sealed{})
+		_, posted := peer.NewHTTPS(link.Partner(), registry, certificate(t), false, time.Now).Deliver(context.Background(), seal.Sealed{})
+		if err == nil || posted == nil {
+			return nil
+		}
+		return err
+	},
+	"folder.Deliver": func(t *testing.T) error {
+		f, err := folder.New(folder.Options{Dir: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = f.Deliver(context.Background(), seal.Sealed{})
 		return err
 	},
 }
