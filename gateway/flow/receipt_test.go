@@ -18,21 +18,21 @@ import (
 	"customs.example/gateway/store"
 )
 
-// folder is a link that hands over and hears later: nobody can be asked over it.
-type folder struct {
+// byFiles is a link that hands over and hears later: nobody can be asked over it.
+type byFiles struct {
 	answer peer.Answer
 	sent   []seal.Sealed
 }
 
-func (f *folder) Deliver(_ context.Context, m seal.Sealed) (peer.Answer, error) {
+func (f *byFiles) Deliver(_ context.Context, m seal.Sealed) (peer.Answer, error) {
 	f.sent = append(f.sent, m)
 	return f.answer, nil
 }
 
 // overAFolder is the world with a folder between China and Russia.
-func overAFolder(t *testing.T, answer peer.Answer) (*world, *folder) {
+func overAFolder(t *testing.T, answer peer.Answer) (*world, *byFiles) {
 	w := newWorld(t)
-	f := &folder{answer: answer}
+	f := &byFiles{answer: answer}
 	w.cn.Links = map[gateway.Administration]flow.Link{"RU": f}
 	w.cn = flow.New(w.cn.Options)
 	return w, f
