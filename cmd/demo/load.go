@@ -188,6 +188,33 @@ func (l *load) settle(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// settleTried is settle where links rest that have failed some times, as all do that are treated badly: the operator of
+// each gateway sees that, and has tried what waits.
+func (l *load) settleTried(ctx context.Context, gateways []*side, operators []*client) error {
+	ctx, settled := context.WithCancel(ctx)
+	var trying sync.WaitGroup
+	defer trying.Wait()
+	defer settled()
+	trying.Go(func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(operatorsTry):
+			}
+			for i, g := range gateways {
+				try, cancel := context.WithTimeout(ctx, tryFor)
+				_, _ = operators[i].outbox.Try(try, &exchangev1.TryRequest{Partner: string(g.Partner)}) // or the next time
+				cancel()
+			}
+		}
+	})
+	return l.settle(ctx)
+}
+
+// operatorsTry is how long operators wait before they have tried what waits.
+const operatorsTry = 3 * time.Second
+
 func (l *load) ends(ctx context.Context, s *sent) error {
 	doors := l.doors[s.from]
 	for i := 0; ; i++ {

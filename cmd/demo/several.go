@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"customs.example/gateway"
-	exchangev1 "customs.example/gateway/api/exchange/v1"
 	"customs.example/gateway/line"
 	"customs.example/gateway/store/postgres"
 )
@@ -134,32 +133,10 @@ func (s *several) keep() {
 // keepEvery is how often it is looked for gateways that have ended.
 const keepEvery = 200 * time.Millisecond
 
-// settle waits until everything has come to its end. A link rests that has failed some times, as over such lines all
-// do: their operators see that, and have tried what waits.
+// settle waits until everything has come to its end.
 func (s *several) settle(ctx context.Context) error {
-	ctx, settled := context.WithCancel(ctx)
-	var trying sync.WaitGroup
-	defer trying.Wait()
-	defer settled()
-	trying.Go(func() {
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-time.After(operatorsTry):
-			}
-			for i, g := range s.gateways() {
-				try, cancel := context.WithTimeout(ctx, tryFor)
-				_, _ = s.operators[i].outbox.Try(try, &exchangev1.TryRequest{Partner: string(g.Partner)}) // or the next time
-				cancel()
-			}
-		}
-	})
-	return s.load.settle(ctx)
+	return s.load.settleTried(ctx, s.gateways(), s.operators)
 }
-
-// operatorsTry is how long operators wait before they have tried what waits.
-const operatorsTry = 3 * time.Second
 
 // stop ends the gateways in good order, when they have let go of what they used.
 func (s *several) stop() error {

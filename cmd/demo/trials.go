@@ -26,6 +26,8 @@ type pair struct {
 	seed     uint64
 	cn, ru   *side
 	load     *load
+	// operators are one of each gateway.
+	operators []*client
 
 	over   atomic.Bool
 	loaded chan error
@@ -118,7 +120,7 @@ func (t trial) run(ctx context.Context, bin, dir string, seed uint64, how extent
 	p.over.Store(true)
 	failure = errors.Join(failure, <-p.loaded)
 	if failure == nil {
-		failure = errors.Join(p.load.settle(ctx), p.balanced(ctx))
+		failure = errors.Join(p.load.settleTried(ctx, p.sides(), p.operators), p.balanced(ctx))
 	}
 	for _, g := range p.sides() {
 		if failure != nil {
@@ -136,6 +138,9 @@ func (t trial) run(ctx context.Context, bin, dir string, seed uint64, how extent
 func (p *pair) sides() []*side { return []*side{p.cn, p.ru} }
 
 func (p *pair) close() {
+	for _, c := range p.operators {
+		c.close()
+	}
 	for _, doors := range p.load.doors {
 		for _, c := range doors {
 			c.close()
@@ -171,6 +176,11 @@ func startPair(ctx context.Context, bin, dir string, seed uint64, clients int) (
 		if err := g.ready(ctx, c); err != nil {
 			return p, err
 		}
+		operator, err := dial(g, bin, g.Side+"/operator")
+		if err != nil {
+			return p, err
+		}
+		p.operators = append(p.operators, operator)
 	}
 	go func() { p.loaded <- p.load.run(ctx, clients, func(int) bool { return !p.over.Load() }) }()
 	return p, nil
@@ -193,13 +203,8 @@ func (p *pair) answered(ctx context.Context, more int64) error {
 
 // balanced waits until both sides say that neither misses anything that the other holds.
 func (p *pair) balanced(ctx context.Context) error {
-	for _, g := range p.sides() {
-		operator, err := dial(g, p.bin, g.Side+"/operator")
-		if err != nil {
-			return err
-		}
-		defer operator.close()
-		balances := exchangev1.NewBalanceServiceClient(operator.conn)
+	for i, g := range p.sides() {
+		balances := exchangev1.NewBalanceServiceClient(p.operators[i].conn)
 		for {
 			answer, err := balances.List(ctx, &exchangev1.ListBalancesRequest{})
 			if err == nil && len(answer.Balances) > 0 && !slices.ContainsFunc(answer.Balances, func(b *exchangev1.Balance) bool { return !b.Open || b.Differences > 0 }) {
@@ -549,13 +554,8 @@ func clockJumps(ctx context.Context, p *pair, _ extent) (string, error) {
 			}
 		}
 	}
-	for _, g := range p.sides() {
-		operator, err := dial(g, p.bin, g.Side+"/operator")
-		if err != nil {
-			return "", err
-		}
-		defer operator.close()
-		if _, err := exchangev1.NewOutboxServiceClient(operator.conn).Try(ctx, &exchangev1.TryRequest{Partner: string(g.Partner)}); err != nil {
+	for i, g := range p.sides() {
+		if _, err := p.operators[i].outbox.Try(ctx, &exchangev1.TryRequest{Partner: string(g.Partner)}); err != nil {
 			return "", err
 		}
 	}
