@@ -503,32 +503,20 @@ func (b *balancer) returnOne(ctx context.Context, d store.Difference) error {
 // StateBalance answers a partner's signed question about the exchange with one signed page.
 // What the partner has signed for and lost is noted to be delivered again.
 func (g *Gateway) StateBalance(ctx context.Context, caller string, from []gateway.Administration, header, statement, signature []byte) (store.Statement, error) {
-	refuse := func(faults ...gateway.Fault) (store.Statement, error) {
-		return store.Statement{}, g.refuse(ctx, Caller{URI: caller}, statement, faults...)
-	}
 	room, err := g.room(ctx, caller, len(statement))
 	if err != nil {
 		return store.Statement{}, err
 	}
 	defer room.Release()
 	h, query, err := g.Trust.OpenBalanceQuery(header, statement, signature, g.Now())
-	if err != nil {
-		return refuse(asFaults(err)...)
+	if err := g.mayAsk(ctx, caller, from, h, statement, err); err != nil {
+		return store.Statement{}, err
 	}
-	if !slices.Contains(from, h.Sender) {
-		return refuse(fault(gateway.SenderWrong, string(h.Sender), fmt.Sprint(from)))
-	}
-	if h.Recipient != g.Own {
-		return refuse(fault(gateway.RecipientWrong, string(h.Recipient), string(g.Own)))
-	}
-	g.calls(h.Sender)
 	page, err := g.balancePage(ctx, h.Sender, query)
 	if err != nil {
 		return store.Statement{}, err
 	}
-	signed, err := g.Keys.Sign(seal.Header{
-		MessageID: gateway.MessageID(g.NewID()), Sender: g.Own, Recipient: h.Sender, Conversation: h.Conversation, RelatesTo: h.MessageID, Created: g.Now(),
-	}, page)
+	signed, err := g.answer(h, page)
 	if err != nil {
 		return store.Statement{}, fmt.Errorf("sign balance: %w", err)
 	}

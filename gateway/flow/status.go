@@ -178,25 +178,15 @@ func (g *Gateway) askStatus(ctx context.Context, m store.Message) (out heardStat
 // StateStatus answers a partner's signed question about messages of its own with one signed statement. Of what others
 // sent it says the same as of what never came. After a restore it says nothing before the two are balanced.
 func (g *Gateway) StateStatus(ctx context.Context, caller string, from []gateway.Administration, header, statement, signature []byte) (store.Statement, error) {
-	refuse := func(faults ...gateway.Fault) (store.Statement, error) {
-		return store.Statement{}, g.refuse(ctx, Caller{URI: caller}, statement, faults...)
-	}
 	room, err := g.room(ctx, caller, len(statement))
 	if err != nil {
 		return store.Statement{}, err
 	}
 	defer room.Release()
 	h, query, err := g.Trust.OpenStatusQuery(header, statement, signature, g.Now())
-	if err != nil {
-		return refuse(asFaults(err)...)
+	if err := g.mayAsk(ctx, caller, from, h, statement, err); err != nil {
+		return store.Statement{}, err
 	}
-	if !slices.Contains(from, h.Sender) {
-		return refuse(fault(gateway.SenderWrong, string(h.Sender), fmt.Sprint(from)))
-	}
-	if h.Recipient != g.Own {
-		return refuse(fault(gateway.RecipientWrong, string(h.Recipient), string(g.Own)))
-	}
-	g.calls(h.Sender)
 	if open, err := g.Open(ctx, h.Sender); err != nil {
 		return store.Statement{}, err
 	} else if !open {
@@ -222,9 +212,7 @@ func (g *Gateway) StateStatus(ctx context.Context, caller string, from []gateway
 		}
 		out.Entries = append(out.Entries, e)
 	}
-	signed, err := g.Keys.Sign(seal.Header{
-		MessageID: gateway.MessageID(g.NewID()), Sender: g.Own, Recipient: h.Sender, Conversation: h.Conversation, RelatesTo: h.MessageID, Created: out.At,
-	}, out)
+	signed, err := g.answer(h, out)
 	if err != nil {
 		return store.Statement{}, fmt.Errorf("sign status: %w", err)
 	}
@@ -235,6 +223,28 @@ func (g *Gateway) StateStatus(ctx context.Context, caller string, from []gateway
 	}
 	g.Log.Tell(event.Event{Name: event.StatusStated, Partner: h.Sender, Caller: caller, Count: len(out.Entries)})
 	return store.Statement{Header: signed.HeaderBytes(), Statement: signed.Statement(), Signature: signed.Signature()}, nil
+}
+
+// mayAsk refuses a partner's question that does not hold, for the reason that opening it has given, whose asker the
+// caller may not speak for, or that is for another administration. Others count as a sign of life.
+func (g *Gateway) mayAsk(ctx context.Context, caller string, from []gateway.Administration, h seal.Header, statement []byte, flaw error) error {
+	switch {
+	case flaw != nil:
+		return g.refuse(ctx, Caller{URI: caller}, statement, asFaults(flaw)...)
+	case !slices.Contains(from, h.Sender):
+		return g.refuse(ctx, Caller{URI: caller}, statement, fault(gateway.SenderWrong, string(h.Sender), fmt.Sprint(from)))
+	case h.Recipient != g.Own:
+		return g.refuse(ctx, Caller{URI: caller}, statement, fault(gateway.RecipientWrong, string(h.Recipient), string(g.Own)))
+	}
+	g.calls(h.Sender)
+	return nil
+}
+
+// answer signs what is stated to the question whose header is of.
+func (g *Gateway) answer(of seal.Header, s seal.Statement) (seal.Signed, error) {
+	return g.Keys.Sign(seal.Header{
+		MessageID: gateway.MessageID(g.NewID()), Sender: g.Own, Recipient: of.Sender, Conversation: of.Conversation, RelatesTo: of.MessageID, Created: g.Now(),
+	}, s)
 }
 
 // becameOf is what became here of a message of a sender's.

@@ -262,8 +262,8 @@ func (l *HTTPS) ask(ctx context.Context, what, verb, path string, body []byte, h
 
 // do sends a request and returns a successful answer. What could not be connected was not sent.
 func (l *HTTPS) do(ctx context.Context, what, verb, path string, body []byte, header http.Header) (*http.Response, error) {
-	connected := false
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected = true }})
+	var connected atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
 	r, err := http.NewRequestWithContext(ctx, verb, "https://"+l.partner.Address+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, &NotSentError{err}
@@ -271,7 +271,7 @@ func (l *HTTPS) do(ctx context.Context, what, verb, path string, body []byte, he
 	r.Header = header
 	answer, err := l.client.Do(r)
 	switch {
-	case err != nil && !connected:
+	case err != nil && !connected.Load():
 		return nil, &NotSentError{err}
 	case err != nil:
 		return nil, &answeredError{what, status.Error(codes.Unavailable, err.Error())}
