@@ -57,7 +57,7 @@ var configKeys = []configKey{
 	{"callers[].pins[]", "", "none", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "SHA-256 of the public keys that it may have."},
 	{"callers[].crls", "file", "none", "pki/crl.pem", "Revocation lists; past their next update nobody is let in by them."},
 	{"partners[].uri", "", "", "customs://RU/gateway/1", "The one URI of the certificate of a partner's gateway."},
-	{"partners[].address", "address", "", "gateway.example:8443", "Where it is called; one that only fetches needs none."},
+	{"partners[].address", "address", "", "gateway.example:8443", "Where it is called; one that only fetches, or is reached by files, needs none."},
 	{"partners[].administrations[]", "", "", "RU", "For whom it speaks; each administration has one partner."},
 	{"partners[].cap", "", "8MiB", "32MiB", "The largest message that is taken from it, up to 64MiB."},
 	{"partners[].attachments.kinds[]", "", "none: nothing is fetched", "SCAN", "Images and scans that are fetched from it, where its messages name any: codes of the list attachment-kind. Nobody can look for a price in them, or for a person. It counts for messages that come from then on."},
