@@ -173,7 +173,7 @@ func (g *Gateway) notJudged(ctx context.Context, a store.Arrival, cause error) e
 				event = "not judged, what it changes has not come"
 			}
 		case ahead != nil: // it is nobody's document that fails: time mends it, or who mends a clock
-			now.NextTry = g.Now().Add(min(ahead.by-seal.Skew, MaxInterval))
+			now.NextTry = g.Now().Add(min(ahead.by-seal.Skew, JudgeMaxInterval))
 			if first {
 				event = "alarm: not judged, clocks differ"
 			}
