@@ -35,7 +35,8 @@ func startGateway(ctx context.Context, s *stage) (*process, error) {
 	defer log.Close()
 	g.cmd = exec.Command(s.gatewayd, "serve", "-config", s.file)
 	g.cmd.Stderr = log
-	g.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt at the terminal is for the play
+	// An interrupt at the terminal is for the play. If that is killed, the gateway stops.
+	g.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	printed, err := g.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"slices"
 	"sync"
 	"syscall"
@@ -88,6 +89,7 @@ const (
 )
 
 func main() {
+	runtime.LockOSThread() // the gateway is told of the end of the thread that has started it
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	o, err := readOptions(os.Args[1:], os.Stderr)
