@@ -121,12 +121,13 @@ const (
 )
 
 // bounded walks the parts of an encoding by the basic rules (X.690), of definite or indefinite length, and refuses
-// one that is nested too deep, has too many parts, or does not end where it says.
+// one that is nested too deep, has too many parts, or does not end where it says. It refuses too what the library
+// would read otherwise, and deeper: what holds nothing and is of indefinite length, and what follows the end.
 func bounded(raw []byte) error {
 	var ends []int // of what is open; -1: when it says so
 	for at, parts := 0, 0; ; parts++ {
 		for len(ends) > 0 {
-			if end := ends[len(ends)-1]; end < 0 && at+2 <= len(raw) && raw[at] == 0 && raw[at+1] == 0 {
+			if end := ends[len(ends)-1]; end < 0 && ended(raw, at) {
 				at += 2
 			} else if end != at {
 				break
@@ -134,13 +135,16 @@ func bounded(raw []byte) error {
 			ends = ends[:len(ends)-1]
 		}
 		if parts > 0 && len(ends) == 0 {
+			if at != len(raw) {
+				return errMalformed
+			}
 			return nil
 		}
 		if parts == maxParts || len(ends) > maxDepth {
 			return errMalformed
 		}
 		constructed, length, next, ok := head(raw, at)
-		if !ok || length > len(raw)-next || length < 0 && !constructed {
+		if !ok || length > len(raw)-next || length < 0 && (!constructed || ended(raw, next)) {
 			return errMalformed
 		}
 		end := next + length
@@ -157,6 +161,9 @@ func bounded(raw []byte) error {
 		}
 	}
 }
+
+// ended reports whether what is of indefinite length ends here.
+func ended(raw []byte, at int) bool { return at+2 <= len(raw) && raw[at] == 0 && raw[at+1] == 0 }
 
 // head reads the beginning of a part: whether it holds parts, its length, negative if it is indefinite, and where its
 // content begins.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -106,7 +107,9 @@ func TestAnEnvelopeOfAnEnemy(t *testing.T) {
 	}
 	for name, raw := range map[string][]byte{
 		"nothing": {}, "one byte": {0x30}, "nested without end": bytes.Repeat([]byte{0x30, 0x80}, 1<<20), "nested and closed": append(bytes.Repeat([]byte{0x30, 0x80}, 40), make([]byte, 80)...),
-		"parts without end": append([]byte{0x30, 0x80}, bytes.Repeat([]byte{0x04, 0x00}, 1<<20)...), "a length of more": {0x30, 0x84, 0x7f, 0xff, 0xff, 0xff}, "a length of nine bytes": {0x30, 0x89, 1},
+		"deeper behind what looks like its end":      slices.Concat([]byte{0x30, 0x80, 0, 0}, bytes.Repeat([]byte{0x30, 0x80}, 32<<20)),
+		"deeper behind what looks like a part's end": slices.Concat([]byte{0x30, 0x80}, bytes.Repeat([]byte{0x30, 0x80, 0, 0}, 1000), []byte{0, 0}),
+		"parts without end":                          append([]byte{0x30, 0x80}, bytes.Repeat([]byte{0x04, 0x00}, 1<<20)...), "a length of more": {0x30, 0x84, 0x7f, 0xff, 0xff, 0xff}, "a length of nine bytes": {0x30, 0x89, 1},
 		"longer than what it lies in": {0x30, 0x02, 0x04, 0x05, 1, 2, 3, 4, 5}, "a tag without end": bytes.Repeat([]byte{0xff}, 100), "no length": {0x1f, 0x01}, "a primitive of no length": {0x04, 0x80, 0, 0},
 	} {
 		if content, err := p.Open(raw); err == nil {

@@ -184,7 +184,7 @@ func (f *Folder) Round(ctx context.Context) error {
 		if was := before[info.Name()]; was == nil || was.Size() != info.Size() || !was.ModTime().Equal(info.ModTime()) {
 			continue // it may be coming still
 		}
-		switch failed := f.take(ctx, info); {
+		switch failed := f.take(ctx, info.Name()); {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case failed != nil:
@@ -247,13 +247,12 @@ func (f *Folder) waits(file string) *later {
 }
 
 // take hands in what lies in one file, which goes when that is on disk.
-func (f *Folder) take(ctx context.Context, info fs.FileInfo) error {
-	at := filepath.Join(f.Dir, In, info.Name())
-	if info.Size() > f.Most {
-		return f.putAside(at, gateway.Digest{}, errTooLarge)
-	}
-	raw, err := os.ReadFile(at)
+func (f *Folder) take(ctx context.Context, name string) error {
+	at := filepath.Join(f.Dir, In, name)
+	raw, err := f.read(at)
 	switch {
+	case errors.Is(err, errTooLarge):
+		return f.putAside(at, gateway.Digest{}, err)
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case errors.Is(err, fs.ErrPermission):
@@ -270,7 +269,7 @@ func (f *Folder) take(ctx context.Context, info fs.FileInfo) error {
 	if p.Statement != nil {
 		err = f.Door.TakeReceipt(ctx, peer.Receipt{Header: p.Header, Statement: p.Statement, Signature: p.Signature})
 	} else {
-		verdict, err = f.receive(ctx, info.Name(), p)
+		verdict, err = f.receive(ctx, name, p)
 	}
 	switch {
 	case err != nil && f.Door.Refused(err):
@@ -281,6 +280,20 @@ func (f *Folder) take(ctx context.Context, info fs.FileInfo) error {
 		return nil
 	}
 	return durable.Remove(at)
+}
+
+// read reads a file of at most so many bytes, however large it has become since it was looked at.
+func (f *Folder) read(at string) ([]byte, error) {
+	file, err := os.Open(at)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	raw, err := io.ReadAll(io.LimitReader(file, f.Most+1))
+	if err == nil && int64(len(raw)) > f.Most {
+		return nil, errTooLarge
+	}
+	return raw, err
 }
 
 var (
