@@ -246,9 +246,8 @@ class Partner:
             time.sleep(0.2)
 
 
-def main():
-    p = argparse.ArgumentParser(description="Fetch, verify, keep and acknowledge what a customs gateway has for a partner.")
-    p.add_argument("--door", required=True, help="host:port of the gateway's REST door")
+def exchange_arguments(p):
+    """Adds who exchanges with whom, by which keys, and where what comes is kept."""
     p.add_argument("--own", required=True, help="whose system this is, such as KZ")
     p.add_argument("--sender", required=True, help="whose gateway it is, such as CN")
     p.add_argument("--ca", required=True, help="roots of the gateway's certificate, PEM")
@@ -257,10 +256,16 @@ def main():
     p.add_argument("--trust", required=True, action="append", metavar="ID=FILE", help="a public key of the sender's, PEM")
     p.add_argument("--signing", required=True, help="own signing key, PEM")
     p.add_argument("--key-id", required=True, help="what the gateway knows it as")
-    p.add_argument("--dir", required=True, help="folder for what is fetched")
+    p.add_argument("--dir", required=True, help="folder for what comes")
+    p.add_argument("--mapping", default="as-received", help="by what documents are read, as receipts say")
+
+
+def main():
+    p = argparse.ArgumentParser(description="Fetch, verify, keep and acknowledge what a customs gateway has for a partner.")
+    p.add_argument("--door", required=True, help="host:port of the gateway's REST door")
+    exchange_arguments(p)
     p.add_argument("--subscription", default="partner")
     p.add_argument("--kind", action="append", help="only documents of this kind; the first time alone")
-    p.add_argument("--mapping", default="as-received", help="by what documents are read, as receipts say")
     p.add_argument("--most", type=int, default=20, help="messages of one lease")
     p.add_argument("--lease", type=int, default=60, help="seconds")
     p.add_argument("--wait", type=float, default=0, help="seconds to wait for the first message")

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 
-from partner import MOST_BYTES, Partner, Refused, Unverified, sha256
+from partner import MOST_BYTES, Partner, Refused, Unverified, exchange_arguments, sha256
 
 TRIES = 10  # to bring a receipt that is owed
 
@@ -67,7 +67,7 @@ def handler(receiver, args):
         def do_POST(self):
             names = {value for kind, value in self.connection.getpeercert().get("subjectAltName", ()) if kind == "URI"}
             size = int(self.headers.get("Content-Length", "0"))
-            if names != {args.gateway} or size > MOST_BYTES:
+            if names != {args.gateway} or not 0 <= size <= MOST_BYTES:
                 self.close_connection = True
                 return self.refuse(403 if names != {args.gateway} else 413, "not for this door")
             content = self.rfile.read(size)
@@ -129,16 +129,7 @@ def main():
     p.add_argument("--listen", required=True, help="host:port")
     p.add_argument("--gateway", required=True, help="the one URI of the gateway's certificate, such as customs://CN/gateway/1")
     p.add_argument("--door", required=True, help="host:port of the gateway's REST door, for receipts that come later")
-    p.add_argument("--own", required=True, help="whose system this is, such as KZ")
-    p.add_argument("--sender", required=True, help="whose gateway it is, such as CN")
-    p.add_argument("--ca", required=True, help="roots of the gateway's certificate, PEM")
-    p.add_argument("--cert", required=True, help="own certificate, PEM")
-    p.add_argument("--key", required=True, help="its key, PEM")
-    p.add_argument("--trust", required=True, action="append", metavar="ID=FILE", help="a public key of the sender's, PEM")
-    p.add_argument("--signing", required=True, help="own signing key, PEM")
-    p.add_argument("--key-id", required=True, help="what the gateway knows it as")
-    p.add_argument("--dir", required=True, help="folder for what comes")
-    p.add_argument("--mapping", default="as-received", help="by what documents are read, as receipts say")
+    exchange_arguments(p)
     how = p.add_mutually_exclusive_group()
     how.add_argument("--later", action="store_true", help="answer 202, and bring the receipt later")
     how.add_argument("--plain", action="store_true", help="sign nothing")
