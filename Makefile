@@ -19,8 +19,8 @@ demo: build
 demo-ha: build test-deps
 	@bin/demo -bin bin -ha 150
 
-# The following, and all ways in which two gateways on files are treated badly, a quarter of an hour.
-torture: torture-store bin/torture
+# The following, and all ways in which two gateways on files are treated badly, half an hour.
+torture: torture-store bin/torture bin/earlier
 	@bin/demo -bin bin/torture -trials all
 
 KILLS ?= 30
@@ -34,6 +34,11 @@ torture-check: build test-deps
 # Gateways that end at a step, or have a wrong clock, if the environment says so, which no others do.
 bin/torture: deps
 	@$(GO) build -ldflags "-X customs.example/gateway/store.stepsVariable=CUSTOMS_STEPS -X main.clockVariable=CUSTOMS_CLOCK" -o bin/torture/ ./cmd/gatewayd ./cmd/gatewayctl
+
+# The gateway as it was at an earlier commit, which is upgraded while it works.
+EARLIER ?= 7e085e3
+bin/earlier: deps
+	@dir=$$(mktemp -d) && trap "rm -rf $$dir" EXIT && git archive $(EARLIER) | tar -x -C $$dir && $(GO) -C $$dir build -o $(CURDIR)/bin/earlier/ ./cmd/gatewayd
 
 build: deps
 	@$(GO) build -o bin/ ./cmd/...

@@ -139,7 +139,7 @@ func (p *played) check(t *testing.T, list []*sent, changed map[gateway.Administr
 		}
 		sides = append(sides, &copied)
 	}
-	c, err := check(t.Context(), time.Time{}, list, databases, sides...)
+	c, err := check(t.Context(), time.Time{}, 0, list, databases, sides...)
 	if err != nil {
 		t.Fatal(err)
 	}

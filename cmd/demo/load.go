@@ -48,7 +48,9 @@ type load struct {
 	mu      sync.Mutex
 	made    int
 	list    []*sent
-	slowest time.Duration // answer
+	slowest time.Duration          // answer
+	only    gateway.Administration // that anything is made for; empty: each
+	ahead   time.Duration          // of what documents say, as the clocks of those they are handed to
 	answers atomic.Int64
 	asked   atomic.Int64 // how often, answered or not
 }
@@ -63,17 +65,18 @@ func (l *load) consignment() (consignment, error) {
 	var docs []struct{ template, id string }
 	var values map[string]any
 	own, office := gateway.Administration("CN"), manzhouli
-	if n%3 > 0 {
-		t := l.truck(l.now(), 1, 2)
+	now := l.now().Add(l.ahead)
+	if n%3 > 0 || l.only == own {
+		t := l.truck(now, 1, 2)
 		t.Manifest.Batch = fmt.Sprintf("%s%s%05d", manzhouli, t.exit.Format("060102"), n)
 		t.Manifest.Waybills[0].Number = fmt.Sprintf("CNRU%s%06d", t.exit.Format("0601"), n)
 		docs = append(docs, struct{ template, id string }{"mt2401.xml", fmt.Sprintf("MANIFEST-%05d", n)}, struct{ template, id string }{"mt4402.xml", fmt.Sprintf("EXIT-%05d", n)})
 		values = map[string]any{"mt2401.xml": t.Manifest, "mt4402.xml": t}
 	} else {
-		s := l.shipment(l.now())
-		s.Batch = fmt.Sprintf("10719%s%05d", l.now().In(chita).Format("060102"), n)
+		s := l.shipment(now)
+		s.Batch = fmt.Sprintf("10719%s%05d", now.In(chita).Format("060102"), n)
 		for i, w := range s.Waybills {
-			w.Number = fmt.Sprintf("RUCN%s%05d%d", l.now().In(chita).Format("0601"), n, i)
+			w.Number = fmt.Sprintf("RUCN%s%05d%d", now.In(chita).Format("0601"), n, i)
 		}
 		own, office = "RU", zabaykalsk
 		docs = append(docs, struct{ template, id string }{"manifest.json", fmt.Sprintf("SHIPMENT-%05d", n)})
@@ -114,6 +117,13 @@ func (l *load) run(ctx context.Context, n int, more func(made int) bool) error {
 	}
 	wg.Wait()
 	return errors.Join(errs...)
+}
+
+// goesOn has documents say that the clocks are ahead, and, if an administration is named, none be made but for it.
+func (l *load) goesOn(ahead time.Duration, only gateway.Administration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ahead, l.only = ahead, only
 }
 
 func (l *load) handIn(ctx context.Context, c consignment) error {

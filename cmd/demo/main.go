@@ -39,6 +39,7 @@ func main() {
 	kills := flag.Int("torture", 0, "instead, kill or stop gateways and their PostgreSQL so many times under load")
 	changes := flag.String("mutations", "", "instead, so often as -torture says, strike gateways that were made with each change in `FILE`, and want it found")
 	names := flag.String("trials", "", "instead, treat two gateways on files badly, in each of these ways: "+trialNames()+"; or all")
+	earlier := flag.String("earlier", "bin/earlier", "directory of gatewayd as it was at an earlier commit, which the trial upgrade begins with")
 	flag.Usage = func() {
 		fmt.Fprint(flag.CommandLine.Output(), usage)
 		flag.PrintDefaults()
@@ -61,7 +62,7 @@ func main() {
 				return err
 			}
 			return temporarily("customs-trials-", func(dir string) error {
-				return tried(ctx, &screen{w: os.Stdout}, bin, dir, seed, which, extent{clients: clients, synced: 150, cuts: 40, locked: time.Minute, room: 96 << 20})
+				return tried(ctx, &screen{w: os.Stdout}, bin, dir, seed, which, extent{earlier: *earlier, clients: clients, synced: 150, cuts: 40, locked: time.Minute, backlog: 10_000, room: 96 << 20})
 			})
 		}
 	case *kills > 0:

@@ -180,7 +180,7 @@ func (s *several) end() error {
 // count has what is promised checked after the gateways have ended.
 func (s *several) count(ctx context.Context, at time.Time) (counted, error) {
 	databases := map[gateway.Administration]string{"CN": s.cn[0].Database, "RU": filepath.Join(s.dir, s.ru.Database)}
-	return check(ctx, at, s.load.list, databases, s.gateways()...)
+	return check(ctx, at, 0, s.load.list, databases, s.gateways()...)
 }
 
 // temporarily gives work a directory, which stays if it fails.

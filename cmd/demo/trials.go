@@ -17,6 +17,7 @@ import (
 
 	"customs.example/gateway"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
+	"customs.example/gateway/invariant"
 	"customs.example/gateway/store"
 )
 
@@ -29,35 +30,45 @@ type pair struct {
 	// operators are one of each gateway.
 	operators []*client
 
+	ahead time.Duration // the most that the clock of either was
+
 	over   atomic.Bool
 	loaded chan error
 }
 
 // trial is one way in which gateways are treated badly while clients hand in. It returns what was done, in words.
 type trial struct {
-	name string
-	play func(ctx context.Context, p *pair, how extent) (string, error)
+	name    string
+	play    func(ctx context.Context, p *pair, how extent) (string, error)
+	earlier bool // both begin as they were at an earlier commit
+	expires bool // messages may wait longer than they are valid, and end as dead letters
 }
 
 // extent is how long and how badly.
 type extent struct {
+	earlier string        // directory of the programs of an earlier commit
 	clients int           // who hand in at once
 	steps   int           // that are tried; 0: all that are met
 	synced  int           // times at least, before a disk fails
 	cuts    int64         // of connections, on either way
 	locked  time.Duration // a database
+	backlog int           // messages that wait
 	room    int64         // bytes of a disk that is filled; 0: none is
 }
 
 var trials = []trial{
-	{"each step", eachStep},
-	{"no sync", notSynced},
-	{"older copy", olderCopy},
-	{"backup", fromBackup},
-	{"cut answers", cutAnswers},
-	{"locked", locked},
-	{"clock", clockJumps},
-	{"disk full", diskFull},
+	{name: "each step", play: eachStep},
+	{name: "no sync", play: notSynced},
+	{name: "older copy", play: olderCopy},
+	{name: "backup", play: fromBackup},
+	{name: "cut answers", play: cutAnswers},
+	{name: "locked", play: locked},
+	{name: "clock", play: clockJumps},
+	{name: "days down", play: daysDown},
+	{name: "too long down", play: tooLongDown, expires: true},
+	{name: "backlog", play: backlog},
+	{name: "upgrade", play: upgraded, earlier: true},
+	{name: "disk full", play: diskFull},
 }
 
 // trialFor is how long a trial may take on average.
@@ -95,14 +106,21 @@ func tried(ctx context.Context, out *screen, bin, dir string, seed uint64, names
 		own := filepath.Join(dir, strings.ReplaceAll(t.name, " ", "-"))
 		began := time.Now()
 		told, c, err := t.run(ctx, bin, own, seed, how)
-		if err = errors.Join(err, c.err()); err != nil {
+		var ends []gateway.MessageState
+		if t.expires {
+			ends = append(ends, gateway.Dead)
+			if !slices.ContainsFunc(c.Sides, func(s invariant.Count) bool { return s.Messages[gateway.Dead] > 0 }) {
+				err = errors.Join(err, errors.New("nothing has expired"))
+			}
+		}
+		if err = errors.Join(err, c.err(ends...)); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", t.name, err))
 		}
 		var acknowledged, accepted int
 		for _, s := range c.Sides {
 			acknowledged, accepted = acknowledged+s.Acknowledged, accepted+s.Messages[gateway.Accepted]
 		}
-		out.say("%-11s %3d s  %5d acknowledged, %5d messages accepted, %d violations: %s", t.name, int(time.Since(began).Seconds()), acknowledged, accepted, c.Total, told)
+		out.say("%-13s %3d s  %5d acknowledged, %5d messages accepted, %d violations: %s", t.name, int(time.Since(began).Seconds()), acknowledged, accepted, c.Total, told)
 	}
 	return errors.Join(append(errs, out.err)...)
 }
@@ -112,10 +130,15 @@ func (t trial) run(ctx context.Context, bin, dir string, seed uint64, how extent
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return "", c, err
 	}
-	p, err := startPair(ctx, bin, dir, seed, how.clients)
+	first := bin
+	if t.earlier {
+		first = how.earlier
+	}
+	p, err := startPair(ctx, first, dir, seed, how.clients)
 	if err != nil {
 		return "", c, err
 	}
+	p.bin = bin
 	told, failure := t.play(ctx, p, how)
 	p.over.Store(true)
 	failure = errors.Join(failure, <-p.loaded)
@@ -131,7 +154,7 @@ func (t trial) run(ctx context.Context, bin, dir string, seed uint64, how extent
 	}
 	p.close()
 	databases := map[gateway.Administration]string{"CN": filepath.Join(dir, p.cn.Database), "RU": filepath.Join(dir, p.ru.Database)}
-	c, err = check(context.WithoutCancel(ctx), time.Now(), p.load.list, databases, p.sides()...)
+	c, err = check(context.WithoutCancel(ctx), time.Now(), p.ahead, p.load.list, databases, p.sides()...)
 	return told, c, errors.Join(failure, err)
 }
 
@@ -535,6 +558,25 @@ func cutAnswers(ctx context.Context, p *pair, how extent) (string, error) {
 	return fmt.Sprintf("%d connections to Russia and %d to China, each after %d bytes more", cut[0].Load(), cut[1].Load(), cutStep), nil
 }
 
+// set sets the clock of a gateway.
+func (p *pair) set(g *side, ahead time.Duration) error {
+	p.ahead = max(p.ahead, ahead)
+	if err := os.WriteFile(p.clock(g)+".new", []byte(ahead.String()), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(p.clock(g)+".new", p.clock(g))
+}
+
+// tryAll has the operator of each gateway have tried what waits.
+func (p *pair) tryAll(ctx context.Context) error {
+	for i, g := range p.sides() {
+		if _, err := p.operators[i].outbox.Try(ctx, &exchangev1.TryRequest{Partner: string(g.Partner)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // clockAhead is how far the clocks of both are ahead in the end.
 const clockAhead = 3 * time.Hour
 
@@ -543,10 +585,7 @@ const clockAhead = 3 * time.Hour
 func clockJumps(ctx context.Context, p *pair, _ extent) (string, error) {
 	for _, ahead := range []time.Duration{10 * time.Minute, -4 * time.Minute, 0, clockAhead} {
 		for _, g := range p.sides() {
-			if err := os.WriteFile(p.clock(g)+".new", []byte(ahead.String()), 0o600); err != nil {
-				return "", err
-			}
-			if err := os.Rename(p.clock(g)+".new", p.clock(g)); err != nil {
+			if err := p.set(g, ahead); err != nil {
 				return "", err
 			}
 			if err := p.answered(ctx, 12); err != nil {
@@ -554,10 +593,8 @@ func clockJumps(ctx context.Context, p *pair, _ extent) (string, error) {
 			}
 		}
 	}
-	for i, g := range p.sides() {
-		if _, err := p.operators[i].outbox.Try(ctx, &exchangev1.TryRequest{Partner: string(g.Partner)}); err != nil {
-			return "", err
-		}
+	if err := p.tryAll(ctx); err != nil {
+		return "", err
 	}
 	return "each by ten minutes forward and by fourteen back, then one after the other by three hours", nil
 }
