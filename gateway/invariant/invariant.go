@@ -4,7 +4,8 @@
 // and counts, and knows nothing of how a message comes about.
 //
 //   - I1: every acknowledged submission exists, with the bytes that its client handed in.
-//   - I2: each ends in exactly one of the promise's states, and the message that it became is there.
+//   - I2: each ends in exactly one of the promise's states, and the message that it became is there; what has not
+//     ended has a time at which its wait does, or a person who is told of it.
 //   - I3: the receiver holds each message of a sender at most once, and exactly once if the sender
 //     knows it accepted; none that its sender does not know; one consignment is one message. What was made anew
 //     stands for one that has ended without a verdict and that the receiver does not hold.

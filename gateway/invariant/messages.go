@@ -54,6 +54,7 @@ func (k *checker) message(ctx context.Context, s Side, m store.Message) error {
 	broken := func(invariant, format string, args ...any) { k.broken(invariant, s.Own, string(m.ID), format, args...) }
 	k.counts[s.Own].Messages[m.State]++
 	k.note(s, m.Canonical)
+	k.messageWaits(s, m)
 	if k.Ended && !slices.Contains(messageEnds, m.State) {
 		broken("I2", "does not end: it is %s", m.State)
 	}
@@ -316,6 +317,7 @@ func (k *checker) inbound(ctx context.Context, s Side, in store.Inbound) error {
 	if err != nil {
 		return err
 	}
+	k.inboundWaits(s, in, a)
 	if bytesOf(a) != in.PayloadDigest || a.Digest != in.PayloadDigest {
 		broken("I4", "its payload is not what its digest says")
 	}

@@ -160,6 +160,9 @@ func (k *checker) submissions(ctx context.Context, s Side) error {
 					return err
 				}
 				k.note(s, full.Canonical)
+				if err := k.submissionWaits(ctx, s, full); err != nil {
+					return err
+				}
 				if sub.MessageID != "" {
 					if _, err := s.Store.Read().Message(ctx, sub.MessageID); errors.Is(err, store.ErrNotFound) {
 						k.broken("I2", s.Own, subject, "is %s with the message %s, which is not stored", sub.State, sub.MessageID)
