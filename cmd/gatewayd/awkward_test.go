@@ -45,10 +45,12 @@ var lineSeed = sync.OnceValues(func() (uint64, error) {
 type awkwardLines struct {
 	dir     string
 	behind  map[string]string // addresses of the gateways, by their administrations
+	web     map[string]string // of their doors by HTTPS
 	seed    uint64
 	direct  bool // the gateways call each other without them
 	lines   []*line.Line
 	address map[string]string // of the lines before them
+	door    map[string]string // of the lines before their doors by HTTPS
 	told    line.Told
 }
 
@@ -56,14 +58,14 @@ type awkwardKey struct{}
 
 // newAwkwardLines opens a line before each of the gateways of a story. What the lines have done is printed when the
 // story fails.
-func newAwkwardLines(env *testscript.Env, behind map[string]string) (*awkwardLines, error) {
+func newAwkwardLines(env *testscript.Env, behind, web map[string]string) (*awkwardLines, error) {
 	seed, err := lineSeed()
 	if err != nil {
 		return nil, fmt.Errorf("LINE_SEED: %w", err)
 	}
 	name := fnv.New64a()
 	name.Write([]byte(filepath.Base(env.WorkDir)))
-	a := &awkwardLines{dir: filepath.Join(env.WorkDir, "pki"), behind: behind, seed: seed ^ name.Sum64()}
+	a := &awkwardLines{dir: filepath.Join(env.WorkDir, "pki"), behind: behind, web: web, seed: seed ^ name.Sum64()}
 	env.Values[awkwardKey{}] = a
 	env.Defer(func() {
 		for _, l := range a.lines {
@@ -82,7 +84,7 @@ func newAwkwardLines(env *testscript.Env, behind map[string]string) (*awkwardLin
 
 // open opens lines with the keys that are there now.
 func (a *awkwardLines) open() error {
-	a.address = make(map[string]string)
+	a.address, a.door = make(map[string]string), make(map[string]string)
 	parties, certificates := make(map[string]mtls.Party), make(map[string]tls.Certificate)
 	for own := range a.behind {
 		of := filepath.Join(a.dir, strings.ToLower(own))
@@ -98,7 +100,7 @@ func (a *awkwardLines) open() error {
 	}
 	for own, behind := range a.behind {
 		o := line.Options{
-			Name: "to " + own, Behind: behind, Gateway: parties[own], Certificate: certificates[parties[own].URI], As: certificates,
+			Name: "to " + own, Behind: behind, Web: a.web[own], Gateway: parties[own], Certificate: certificates[parties[own].URI], As: certificates,
 			Odds: line.Each(awkward), Seed: a.seed, Pause: awkwardPause, Now: time.Now, Done: a.told.Note,
 		}
 		for other, p := range parties {
@@ -114,11 +116,24 @@ func (a *awkwardLines) open() error {
 		if err != nil {
 			return err
 		}
+		door, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
 		a.lines = append(a.lines, l)
-		a.address[own] = at.Addr().String()
+		a.address[own], a.door[own] = at.Addr().String(), door.Addr().String()
 		go l.Serve(at)
+		go l.ServeWeb(door)
 	}
 	return nil
+}
+
+// name has a story know the lines by $RU_LINE and, by HTTPS, $RU_DOOR.
+func (a *awkwardLines) name(setenv func(name, value string)) {
+	for own := range a.behind {
+		setenv(own+"_LINE", a.address[own])
+		setenv(own+"_DOOR", a.door[own])
+	}
 }
 
 // newKeys opens lines with keys that were made anew, unless there are none.
@@ -127,9 +142,7 @@ func (a *awkwardLines) newKeys(ts *testscript.TestScript) {
 		return
 	}
 	ts.Check(a.open())
-	for own, address := range a.address {
-		ts.Setenv(own+"_LINE", address)
-	}
+	a.name(ts.Setenv)
 }
 
 // direct has the gateways call each other directly: direct. It stands before the first of them is started.
@@ -138,10 +151,8 @@ func direct(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: direct")
 	}
 	a := ts.Value(awkwardKey{}).(*awkwardLines)
-	a.direct = true
-	for own, address := range a.behind {
-		ts.Setenv(own+"_LINE", address)
-	}
+	a.direct, a.address, a.door = true, a.behind, a.web
+	a.name(ts.Setenv)
 	ts.Check(ts.Value(directKey{}).(func() error)())
 }
 

@@ -162,7 +162,8 @@ func setUp(env *testscript.Env) error {
 	}
 	env.Setenv("PATH", bin+string(os.PathListSeparator)+env.Getenv("PATH"))
 	direct := map[string]string{"CN": ports[0], "RU": ports[2], "KZ": ports[6], "MN": ports[8]}
-	lines, err := newAwkwardLines(env, direct)
+	web := map[string]string{"CN": ports[1], "RU": ports[3], "KZ": ports[7], "MN": ports[9]}
+	lines, err := newAwkwardLines(env, direct, web)
 	if err != nil {
 		return err
 	}
@@ -182,9 +183,7 @@ func setUp(env *testscript.Env) error {
 		}
 		return nil
 	}
-	for own, address := range lines.address {
-		env.Setenv(own+"_LINE", address)
-	}
+	lines.name(env.Setenv)
 	env.Values[directKey{}] = func() error { return configure(direct) }
 	return configure(lines.address)
 }

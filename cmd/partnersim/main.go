@@ -21,7 +21,7 @@ import (
 	"customs.example/gateway/line"
 )
 
-const usage = `usage: partnersim -config FILE [-seed N] [-all PERCENT] [-MISDEED PERCENT ...] [-pause TIME] [-late TIME] [-behind ADDRESS]
+const usage = `usage: partnersim -config FILE [-seed N] [-all PERCENT] [-MISDEED PERCENT ...] [-pause TIME] [-late TIME] [-behind ADDRESS] [-behind-rest ADDRESS]
 
 It takes the place of gatewayd serve -config FILE: partners call the same address. Each call of a partner, and
 each call to a partner, meets each misdeed with the same odds; a seed repeats what was drawn. What certain
@@ -30,10 +30,11 @@ waybill numbers are answered by stands in cmd/partnersim/README.md.
 
 // options are what a person asks for.
 type options struct {
-	config, gatewayd, behind string
-	seed                     uint64
-	odds                     line.Odds
-	pause, late              time.Duration
+	config, gatewayd   string
+	behind, behindREST string
+	seed               uint64
+	odds               line.Odds
+	pause, late        time.Duration
 }
 
 // readOptions reads the command line strictly.
@@ -47,6 +48,7 @@ func readOptions(args []string, errs io.Writer) (o options, err error) {
 	flags.StringVar(&o.config, "config", "", "configuration `FILE` of the gateway that is played, as gatewayd takes it")
 	flags.StringVar(&o.gatewayd, "gatewayd", "", "gatewayd to run; left out: the one beside partnersim, or of the PATH")
 	flags.StringVar(&o.behind, "behind", "", "`ADDRESS` where the gateway itself listens, for its own administration's callers; left out: a free one")
+	flags.StringVar(&o.behindREST, "behind-rest", "", "`ADDRESS` of its REST door, likewise")
 	flags.Uint64Var(&o.seed, "seed", 0, "`N` by which is drawn; 0: another each time")
 	flags.DurationVar(&o.pause, "pause", 200*time.Millisecond, "how long a call is held back at most")
 	flags.DurationVar(&o.late, "late", 10*time.Second, "how long a late verdict is waited for")
@@ -141,13 +143,15 @@ func play(ctx context.Context, o options, out *screen) (err error) {
 	if err != nil {
 		return err
 	}
-	failed := make(chan error, len(lines))
+	failed := make(chan error, 2*len(lines))
 	var serving sync.WaitGroup
 	for _, l := range lines {
-		serving.Go(func() { failed <- l.Serve(l.at) })
+		for _, d := range l.doors {
+			serving.Go(func() { failed <- d.serve(d.at) })
+		}
 	}
 	out.say("seed %d: partnersim -seed %d repeats what is drawn", o.seed, o.seed)
-	out.say("%s: partners call %s; its own administration calls grpc %s, rest %s", s.own, s.listen, s.behind, s.rest)
+	out.say("%s: partners call grpc %s, rest %s; its own administration calls grpc %s, rest %s", s.own, s.Listen.GRPC, s.Listen.REST, s.behind, s.rest)
 	select {
 	case <-ctx.Done():
 	case err = <-failed:

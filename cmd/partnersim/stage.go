@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/tls"
 	"embed"
 	"errors"
@@ -61,8 +62,13 @@ type partner struct {
 	Mode    string           `yaml:"mode"`
 }
 
-// isLed reports whether the gateway calls it over a line, which carries gRPC alone.
-func (p partner) isLed() bool { return p.Address != "" && (p.Mode == "" || p.Mode == "push") }
+// isLed reports whether the gateway calls it over a line: by gRPC or by HTTPS.
+func (p partner) isLed() bool {
+	return p.Address != "" && (p.Mode == "" || p.Mode == "push" || p.posted())
+}
+
+// posted reports whether the gateway posts to it, by HTTPS.
+func (p partner) posted() bool { return p.Mode == "https" }
 
 // stage is a configuration with all that the play adds to it.
 type stage struct {
@@ -71,7 +77,6 @@ type stage struct {
 	dir            string // of the configuration
 	own            gateway.Administration
 	uri            string // of the gateway
-	listen         string // where partners call
 	behind, rest   string // where the gateway listens
 	office         string // for which is answered
 	outward        []string
@@ -96,18 +101,16 @@ func newStage(o options) (s *stage, err error) {
 	if err := yaml.Unmarshal(raw, &s.config); err != nil {
 		return nil, fmt.Errorf("%s: %w", o.config, err)
 	}
-	s.own, s.listen, s.rest = s.Administration, s.Listen.GRPC, s.Listen.REST
+	s.own = s.Administration
 	if s.gatewayd, err = findGateway(o.gatewayd); err != nil {
 		return nil, err
 	}
-	if s.behind = o.behind; s.behind == "" {
-		free, err := loopback.Addresses(1)
-		if err != nil {
-			return nil, err
-		}
-		s.behind = free[0]
+	free, err := loopback.Addresses(2)
+	if err != nil {
+		return nil, err
 	}
-	for _, address := range []string{s.listen, s.behind, s.rest} {
+	s.behind, s.rest = cmp.Or(o.behind, free[0]), cmp.Or(o.behindREST, free[1])
+	for _, address := range []string{s.Listen.GRPC, s.Listen.REST, s.behind, s.rest} {
 		if err := onlyHere(address); err != nil {
 			return nil, err
 		}
@@ -228,7 +231,7 @@ func (s *stage) makeConfig(raw []byte) error {
 		return err
 	}
 	listen, _ := all["listen"].(map[string]any) // it is there, for its address is
-	listen["grpc"] = s.behind
+	listen["grpc"], listen["rest"] = s.behind, s.rest
 	all["database"], all["data"] = filepath.Join(stageDir, "gateway.db"), filepath.Join(stageDir, "data")
 	post := s.post()
 	callers, _ := all["callers"].([]any)
@@ -279,10 +282,16 @@ func (s *stage) makeConfig(raw []byte) error {
 	return os.WriteFile(s.file, append([]byte(head), text...), 0o600)
 }
 
-// listening is a line with the door that it serves.
+// listening is a line with its doors.
 type listening struct {
 	*line.Line
-	at net.Listener
+	doors []door
+}
+
+// door is where a line is called, and how it serves that.
+type door struct {
+	at    net.Listener
+	serve func(net.Listener) error
 }
 
 // lines opens the line before the gateway, and those to its partners. They are open when it returns.
@@ -290,7 +299,9 @@ func (s *stage) lines(o options, deliver line.Answer, done func(line.Done)) (all
 	defer func() {
 		if err != nil {
 			for _, l := range all {
-				err = errors.Join(err, l.at.Close())
+				for _, d := range l.doors {
+					err = errors.Join(err, d.at.Close())
+				}
 			}
 		}
 	}()
@@ -304,19 +315,29 @@ func (s *stage) lines(o options, deliver line.Answer, done func(line.Done)) (all
 	}
 	gatewayParty := mtls.Party{URI: s.uri, Roots: roots}
 	inward := line.Options{
-		Name: "to " + string(s.own), Behind: s.behind, Gateway: gatewayParty, Certificate: own, As: make(map[string]tls.Certificate),
+		Name: "to " + string(s.own), Behind: s.behind, Web: s.rest, Gateway: gatewayParty, Certificate: own, As: make(map[string]tls.Certificate),
 		Odds: o.odds, Seed: o.seed, Pause: o.pause, Now: time.Now, Done: done, Deliver: deliver,
 	}
-	open := func(options line.Options, address string) error {
+	open := func(options line.Options, calls, posts string) error {
 		l, err := line.New(options)
 		if err != nil {
 			return err
 		}
-		at, err := net.Listen("tcp", address)
-		if err != nil {
-			return err
+		all = append(all, listening{Line: l})
+		here := &all[len(all)-1]
+		for _, at := range []struct {
+			address string
+			serve   func(net.Listener) error
+		}{{calls, l.Serve}, {posts, l.ServeWeb}} {
+			if at.address == "" {
+				continue
+			}
+			listener, err := net.Listen("tcp", at.address)
+			if err != nil {
+				return err
+			}
+			here.doors = append(here.doors, door{listener, at.serve})
 		}
-		all = append(all, listening{l, at})
 		return nil
 	}
 	for i, p := range s.Partners {
@@ -333,15 +354,19 @@ func (s *stage) lines(o options, deliver line.Answer, done func(line.Done)) (all
 		if !p.isLed() {
 			continue
 		}
+		calls, posts := s.outward[i], ""
+		if p.posted() {
+			calls, posts = "", s.outward[i]
+		}
 		if err := open(line.Options{
-			Name: "from " + string(s.own), Behind: p.Address, Gateway: party, Certificate: standIn,
+			Name: "from " + string(s.own), Behind: p.Address, Web: p.Address, Gateway: party, Certificate: standIn,
 			Callers: []mtls.Party{gatewayParty}, As: map[string]tls.Certificate{s.uri: own},
 			Odds: o.odds, Seed: o.seed + uint64(i) + 1, Pause: o.pause, Now: time.Now, Done: done,
-		}, s.outward[i]); err != nil {
+		}, calls, posts); err != nil {
 			return all, err
 		}
 	}
-	return all, open(inward, s.listen)
+	return all, open(inward, s.Listen.GRPC, s.Listen.REST)
 }
 
 // party is a partner as the gateway itself would judge it.

@@ -50,7 +50,7 @@ func TestTheConfigurationStaysAsItIsButForThePlay(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	o := options{config: filepath.Join(dir, "gateway.yaml"), behind: "127.0.0.1:5"}
+	o := options{config: filepath.Join(dir, "gateway.yaml"), behind: "127.0.0.1:5", behindREST: "127.0.0.1:6"}
 	first, err := newStage(o)
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +81,7 @@ func TestTheConfigurationStaysAsItIsButForThePlay(t *testing.T) {
 		t.Fatal(err)
 	}
 	before["database"], before["data"] = "partnersim/gateway.db", "partnersim/data"
-	before["listen"].(map[string]any)["grpc"] = "127.0.0.1:5"
+	before["listen"].(map[string]any)["grpc"], before["listen"].(map[string]any)["rest"] = "127.0.0.1:5", "127.0.0.1:6"
 	before["callers"] = append(before["callers"].([]any), map[string]any{
 		"uri": "customs://RU/office/10719110/post/partnersim", "role": "post", "offices": []any{"10719110"}, "roots": s.post() + "/ca.pem", "crls": s.post() + "/crl.pem",
 	})
@@ -90,6 +90,7 @@ func TestTheConfigurationStaysAsItIsButForThePlay(t *testing.T) {
 	}
 	cn := before["partners"].([]any)[0].(map[string]any)
 	cn["address"], cn["crls"], cn["pins"] = s.outward[0], s.standIn(0)+"/both-crl.pem", []any{pin, mtls.SPKIPin(standIn[0]).String()}
+	before["partners"].([]any)[1].(map[string]any)["address"] = s.outward[1] // one that is posted to
 	if diff := cmp.Diff(before, after); diff != "" {
 		t.Error(diff)
 	}

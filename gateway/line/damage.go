@@ -39,7 +39,7 @@ func (l *Line) damageRequest(d draw, id gateway.MessageID, r *exchangev1.Deliver
 
 // damageAnswer returns an answer with what is to be done to it: a copy, for the answer itself is held against that to
 // a duplicate.
-func (l *Line) damageAnswer(d draw, id gateway.MessageID, n *lane, answer *exchangev1.DeliverResponse, does map[Misdeed]bool) *exchangev1.DeliverResponse {
+func (l *Line) damageAnswer(d draw, id gateway.MessageID, front *wire, answer *exchangev1.DeliverResponse, does map[Misdeed]bool) *exchangev1.DeliverResponse {
 	if answer.GetReceipt() == nil || len(does) == 0 {
 		return answer
 	}
@@ -57,7 +57,7 @@ func (l *Line) damageAnswer(d draw, id gateway.MessageID, n *lane, answer *excha
 		case m == Truncation && d.IntN(2) == 1:
 			left := d.IntN(proto.Size(answer) + 64)
 			what = fmt.Sprintf("connection after %d bytes", left)
-			n.front.cutAfter(left)
+			front.cutAfter(left)
 		default:
 			what = d.damage(m, parts)
 		}
@@ -67,7 +67,7 @@ func (l *Line) damageAnswer(d draw, id gateway.MessageID, n *lane, answer *excha
 }
 
 // damageBytes returns the bytes of any answer with what is drawn to be done to them.
-func (l *Line) damageBytes(d draw, n *lane, answer []byte) []byte {
+func (l *Line) damageBytes(d draw, front *wire, answer []byte) []byte {
 	for _, m := range []Misdeed{Truncation, BitFlip} {
 		if !d.does[m] {
 			continue
@@ -76,7 +76,7 @@ func (l *Line) damageBytes(d draw, n *lane, answer []byte) []byte {
 		if m == Truncation && d.IntN(2) == 1 {
 			left := d.IntN(len(answer) + 64)
 			what = fmt.Sprintf("connection after %d bytes", left)
-			n.front.cutAfter(left)
+			front.cutAfter(left)
 		} else {
 			what = d.damage(m, []part{{"answer", &answer}})
 		}

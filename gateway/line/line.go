@@ -48,8 +48,10 @@ const maxTold = 100
 type Options struct {
 	// Name says between whom the line is, such as CN-RU.
 	Name string
-	// Behind is the address of the gateway that the line stands before, and Gateway who that must be.
+	// Behind is the address of the gateway that the line stands before, and Gateway who that must be. Web is that of its
+	// door by HTTPS; empty: the line has none.
 	Behind  string
+	Web     string
 	Gateway mtls.Party
 	// Certificate is shown to who calls: one of the gateway behind.
 	Certificate tls.Certificate
@@ -77,6 +79,7 @@ type Next func(context.Context, *exchangev1.DeliverRequest) (*exchangev1.Deliver
 type Line struct {
 	Options
 	server     *grpc.Server
+	web        *web
 	gateway    *mtls.Registry
 	forger     *ecdsa.PrivateKey
 	stop       context.Context
@@ -116,6 +119,7 @@ func New(o Options) (*Line, error) {
 	l.stop, l.cancel = context.WithCancel(context.Background())
 	l.server = grpc.NewServer(grpc.Creds(l.front(callers, o.Certificate)), grpc.ForceServerCodecV2(frames{}), grpc.UnknownServiceHandler(l.call),
 		grpc.MaxRecvMsgSize(MaxFrame), grpc.MaxSendMsgSize(MaxFrame), grpc.ConnectionTimeout(2*dialTimeout))
+	l.web = newWeb(l, callers)
 	return l, nil
 }
 
@@ -137,6 +141,7 @@ func (l *Line) Close() {
 	for n := range lanes {
 		n.end()
 	}
+	l.web.close()
 	l.server.Stop()
 	l.background.Wait()
 }
@@ -218,7 +223,11 @@ func (l *Line) call(_ any, stream grpc.ServerStream) error {
 	if err := proto.Unmarshal(asked, r); err != nil {
 		return status.Error(codes.Internal, "a delivery that cannot be read")
 	}
-	answer, err := l.deliver(ctx, n, d, r)
+	next := func(ctx context.Context, r *exchangev1.DeliverRequest) (*exchangev1.DeliverResponse, error) {
+		answer := new(exchangev1.DeliverResponse)
+		return answer, n.ask(ctx, deliverMethod, r, answer)
+	}
+	answer, err := l.deliver(ctx, n.front, d, r, next)
 	if err != nil {
 		return l.failed(n, err)
 	}
@@ -254,15 +263,11 @@ func onward(ctx context.Context) context.Context {
 	return metadata.NewOutgoingContext(ctx, out)
 }
 
-// deliver leads a delivery on, and does with it what is drawn.
-func (l *Line) deliver(ctx context.Context, n *lane, d draw, r *exchangev1.DeliverRequest) (*exchangev1.DeliverResponse, error) {
+// deliver leads a delivery on to what is next, and does with it what is drawn.
+func (l *Line) deliver(ctx context.Context, front *wire, d draw, r *exchangev1.DeliverRequest, next Next) (*exchangev1.DeliverResponse, error) {
 	var id gateway.MessageID
 	if h, err := seal.ParseHeader(r.Header); err == nil {
 		id = h.MessageID
-	}
-	next := func(ctx context.Context, r *exchangev1.DeliverRequest) (*exchangev1.DeliverResponse, error) {
-		answer := new(exchangev1.DeliverResponse)
-		return answer, n.ask(ctx, deliverMethod, r, answer)
 	}
 	bring := func(ctx context.Context, r *exchangev1.DeliverRequest) (*exchangev1.DeliverResponse, error) {
 		if l.Deliver != nil {
@@ -283,7 +288,7 @@ func (l *Line) deliver(ctx context.Context, n *lane, d draw, r *exchangev1.Deliv
 		l.did(d, LostReceipt, id, "")
 		return nil, ErrBroken
 	}
-	return l.damageAnswer(d, id, n, answer, inAnswer), nil
+	return l.damageAnswer(d, id, front, answer, inAnswer), nil
 }
 
 // ask asks the gateway behind for a single answer. If it is gone while it is asked, the line breaks too.
@@ -461,7 +466,7 @@ func (l *Line) other(ctx context.Context, n *lane, d draw, method string, asked 
 				l.did(d, LostReceipt, "", "answer to "+method)
 				return l.failed(n, ErrBroken)
 			}
-			got = l.damageBytes(d, n, got)
+			got = l.damageBytes(d, n.front, got)
 		}
 		if err := stream.SendMsg(&got); err != nil {
 			return err

@@ -4,9 +4,14 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/base64"
+	"errors"
 	"fmt"
+	"io"
+	"log"
 	"maps"
 	"net"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -61,30 +66,61 @@ func (b *behind) taken() []*exchangev1.DeliverRequest {
 	return slices.Clone(b.got)
 }
 
-// world is China's gateway that calls Russia's over a line.
-type world struct {
-	t      *testing.T
-	gw     *behind
-	server *grpc.Server
-	line   *line.Line
-	told   line.Told
-	peers  exchangev1.PeerServiceClient
-	dir    string
-	at     string
-	sent   *exchangev1.DeliverRequest
+// ServeHTTP answers each delivery by HTTPS alike.
+func (b *behind) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	payload, err := io.ReadAll(r.Body)
+	header, err2 := base64.StdEncoding.DecodeString(r.Header.Get(peer.HeaderHeader))
+	signature, err3 := base64.StdEncoding.DecodeString(r.Header.Get(peer.HeaderSignature))
+	if err := errors.Join(err, err2, err3); err != nil || r.URL.Path != peer.Deliveries {
+		http.Error(w, "no delivery", http.StatusNotFound)
+		return
+	}
+	answer, err := b.Deliver(r.Context(), &exchangev1.DeliverRequest{Header: header, Signature: signature, Payload: payload})
+	if err != nil {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(http.StatusPreconditionFailed)
+		fmt.Fprintf(w, `{"faults":[{"code":%q}]}`, peer.CodeOf(err))
+		return
+	}
+	w.Header().Set(peer.HeaderDuplicate, "DUPLICATE_SAME")
+	w.Header().Set(peer.HeaderHeader, base64.StdEncoding.EncodeToString(answer.Receipt.Header))
+	w.Header().Set(peer.HeaderSignature, base64.StdEncoding.EncodeToString(answer.Receipt.Signature))
+	w.Write(answer.Receipt.Statement)
 }
 
-func newWorld(t *testing.T, odds line.Odds) *world {
+// doors are those of a gateway that a line stands before.
+var doors = []string{"gRPC", "HTTPS"}
+
+// world is China's gateway that calls Russia's over a line.
+type world struct {
+	t    *testing.T
+	gw   *behind
+	stop func() // the gateway behind
+	line *line.Line
+	told line.Told
+	conn *grpc.ClientConn
+	web  *http.Client // nil: it calls by gRPC
+	dir  string
+	at   string
+	sent *exchangev1.DeliverRequest
+}
+
+func newWorld(t *testing.T, door string, odds line.Odds) *world {
 	t.Helper()
 	w := &world{t: t, gw: &behind{}, dir: t.TempDir()}
 	check(t, mtls.GenerateDevPKI(filepath.Join(w.dir, "pki"), time.Now(), mtls.DevAuthorities()))
 	parties := map[string]mtls.Party{cn: w.party("cn", cn), ru: w.party("ru", ru)}
-	door, err := net.Listen("tcp", "127.0.0.1:0")
+	behind, err := net.Listen("tcp", "127.0.0.1:0")
 	check(t, err)
-	w.server = grpc.NewServer(grpc.Creds(peer.ServerCredentials(w.registry(parties[cn]), w.certificate("ru", "gateway"))))
-	exchangev1.RegisterPeerServiceServer(w.server, w.gw)
+	web, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	own := w.certificate("ru", "gateway")
+	calls := grpc.NewServer(grpc.Creds(peer.ServerCredentials(w.registry(parties[cn]), own)))
+	exchangev1.RegisterPeerServiceServer(calls, w.gw)
+	posts := &http.Server{Handler: w.gw, TLSConfig: w.registry(parties[cn]).ServerConfig(own), ErrorLog: log.New(io.Discard, "", 0)}
+	w.stop = func() { calls.Stop(); posts.Close() }
 	w.line, err = line.New(line.Options{
-		Name: "CN-RU", Behind: door.Addr().String(), Gateway: parties[ru], Certificate: w.certificate("ru", "gateway"),
+		Name: "CN-RU", Behind: behind.Addr().String(), Web: web.Addr().String(), Gateway: parties[ru], Certificate: own,
 		Callers: []mtls.Party{parties[cn]}, As: map[string]tls.Certificate{cn: w.certificate("cn", "gateway")},
 		Odds: odds, Seed: 7, Pause: 5 * time.Millisecond, Now: time.Now, Done: w.told.Note,
 	})
@@ -93,14 +129,23 @@ func newWorld(t *testing.T, odds line.Odds) *world {
 	check(t, err)
 	w.at = front.Addr().String()
 	var running sync.WaitGroup
-	running.Go(func() { w.server.Serve(door) })
-	running.Go(func() { w.line.Serve(front) })
-	conn := w.dial("cn", "gateway")
-	w.peers = exchangev1.NewPeerServiceClient(conn)
+	running.Go(func() { calls.Serve(behind) })
+	running.Go(func() { posts.ServeTLS(web, "", "") })
+	if door == "HTTPS" {
+		running.Go(func() { w.line.ServeWeb(front) })
+		w.web = &http.Client{Transport: &http.Transport{TLSClientConfig: w.registry(w.party("ru", ru)).ClientConfig(w.certificate("cn", "gateway"), ru)}}
+	} else {
+		running.Go(func() { w.line.Serve(front) })
+		w.conn = w.dial("cn", "gateway")
+	}
 	t.Cleanup(func() {
-		conn.Close()
+		if w.web != nil {
+			w.web.CloseIdleConnections()
+		} else {
+			w.conn.Close()
+		}
 		w.line.Close()
-		w.server.Stop()
+		w.stop()
 		running.Wait()
 		goleak.VerifyNone(t)
 	})
@@ -146,7 +191,30 @@ func (w *world) dial(dir, name string) *grpc.ClientConn {
 func (w *world) deliver() (*exchangev1.DeliverResponse, error) {
 	ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Second)
 	defer cancel()
-	return w.peers.Deliver(ctx, w.sent, grpc.WaitForReady(true))
+	if w.web == nil {
+		return exchangev1.NewPeerServiceClient(w.conn).Deliver(ctx, w.sent, grpc.WaitForReady(true))
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+w.at+peer.Deliveries, bytes.NewReader(w.sent.Payload))
+	check(w.t, err)
+	r.Header.Set(peer.HeaderHeader, base64.StdEncoding.EncodeToString(w.sent.Header))
+	r.Header.Set(peer.HeaderSignature, base64.StdEncoding.EncodeToString(w.sent.Signature))
+	answer, err := w.web.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return nil, err
+	}
+	if answer.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s: %s", answer.Status, body)
+	}
+	header, err := base64.StdEncoding.DecodeString(answer.Header.Get(peer.HeaderHeader))
+	check(w.t, err)
+	signature, err := base64.StdEncoding.DecodeString(answer.Header.Get(peer.HeaderSignature))
+	check(w.t, err)
+	return &exchangev1.DeliverResponse{Receipt: &exchangev1.SignedStatement{Header: header, Statement: body, Signature: signature}, Duplicate: &exchangev1.Fault{Code: answer.Header.Get(peer.HeaderDuplicate)}}, nil
 }
 
 func check(t *testing.T, err error) {
@@ -158,7 +226,7 @@ func check(t *testing.T, err error) {
 
 // TestParallelWithoutOddsALineChangesNothing: what is sent and answered is the same on both sides, refusals too.
 func TestParallelWithoutOddsALineChangesNothing(t *testing.T) {
-	w := newWorld(t, nil)
+	w := newWorld(t, "gRPC", nil)
 	answer, err := w.deliver()
 	check(t, err)
 	if got := w.gw.taken(); len(got) != 1 || !proto.Equal(got[0], w.sent) || string(answer.GetReceipt().GetSignature()) != "signature of the receipt" {
@@ -170,8 +238,32 @@ func TestParallelWithoutOddsALineChangesNothing(t *testing.T) {
 	if _, err = w.deliver(); status.Code(err) != codes.FailedPrecondition || peer.CodeOf(err) != "ID_REUSE" {
 		t.Errorf("refused: %v", err)
 	}
-	if _, err := w.peers.Introduce(t.Context(), &exchangev1.IntroduceRequest{}); status.Code(err) != codes.Unimplemented {
+	if _, err := exchangev1.NewPeerServiceClient(w.conn).Introduce(t.Context(), &exchangev1.IntroduceRequest{}); status.Code(err) != codes.Unimplemented {
 		t.Errorf("another call: %v", err)
+	}
+	if done, calls := w.line.Counts(); len(done) != 0 || calls != 3 {
+		t.Errorf("%v of %d calls", done, calls)
+	}
+}
+
+// TestParallelWithoutOddsNothingIsChangedByHTTPS likewise.
+func TestParallelWithoutOddsNothingIsChangedByHTTPS(t *testing.T) {
+	w := newWorld(t, "HTTPS", nil)
+	answer, err := w.deliver()
+	check(t, err)
+	if got := w.gw.taken(); len(got) != 1 || !proto.Equal(got[0], w.sent) || string(answer.GetReceipt().GetSignature()) != "signature of the receipt" || answer.GetDuplicate().GetCode() != "DUPLICATE_SAME" {
+		t.Errorf("%d deliveries, answered by %v", len(got), answer)
+	}
+	refused, err := status.New(codes.FailedPrecondition, "no").WithDetails(&exchangev1.Fault{Code: "ID_REUSE"})
+	check(t, err)
+	w.gw.fails = refused.Err()
+	if _, err = w.deliver(); err == nil || !strings.Contains(err.Error(), `412 Precondition Failed: {"faults":[{"code":"ID_REUSE"}]}`) {
+		t.Errorf("refused: %v", err)
+	}
+	other, err := w.web.Get("https://" + w.at + "/v1/deliveries/M-1/attachments/0?x=1")
+	check(t, err)
+	if other.Body.Close(); other.StatusCode != http.StatusNotFound {
+		t.Errorf("another call: %s", other.Status)
 	}
 	if done, calls := w.line.Counts(); len(done) != 0 || calls != 3 {
 		t.Errorf("%v of %d calls", done, calls)
@@ -180,48 +272,72 @@ func TestParallelWithoutOddsALineChangesNothing(t *testing.T) {
 
 // TestParallelEachMisdeedIsSeenAndTold does one of them with each call.
 func TestParallelEachMisdeedIsSeenAndTold(t *testing.T) {
+	for _, door := range doors {
+		for _, m := range line.Misdeeds {
+			t.Run(door+" "+string(m), func(t *testing.T) { seenAndTold(t, door, m) })
+		}
+	}
+}
+
+func seenAndTold(t *testing.T, door string, m line.Misdeed) {
 	const calls = 24
-	for _, m := range line.Misdeeds {
-		t.Run(string(m), func(t *testing.T) {
-			w := newWorld(t, line.Odds{m: 1})
-			struck := 0
-			for range calls {
-				before := len(w.gw.taken())
-				answer, err := w.deliver()
-				r := answer.GetReceipt()
-				got := w.gw.taken()
-				if err != nil || len(got) == before || !proto.Equal(got[before], w.sent) ||
-					string(r.GetHeader()) != "header of the receipt" || string(r.GetStatement()) != `{"verdict":"PRS"}` || string(r.GetSignature()) != "signature of the receipt" {
-					struck++
-				}
+	w := newWorld(t, door, line.Odds{m: 1})
+	struck := 0
+	for range calls {
+		before := len(w.gw.taken())
+		answer, err := w.deliver()
+		r := answer.GetReceipt()
+		got := w.gw.taken()
+		if err != nil || len(got) == before || !proto.Equal(got[before], w.sent) ||
+			string(r.GetHeader()) != "header of the receipt" || string(r.GetStatement()) != `{"verdict":"PRS"}` || string(r.GetSignature()) != "signature of the receipt" {
+			struck++
+		}
+	}
+	switch m {
+	case line.Truncation, line.BitFlip, line.ForgedSignature, line.LostReceipt:
+		if struck < calls/2 {
+			t.Errorf("%d of %d calls are struck", struck, calls)
+		}
+	default:
+		if struck > 0 {
+			t.Errorf("%d calls are damaged", struck)
+		}
+	}
+	if done, _ := w.line.Counts(); done[m] < calls/2 || len(done) != 1 {
+		t.Errorf("done: %v", done)
+	}
+	if m == line.Duplicate {
+		w.line.Close() // what was to come later has come, or never will
+		if n := len(w.gw.taken()); n <= calls || n > 2*calls {
+			t.Errorf("%d deliveries of %d came", n, calls)
+		}
+		for _, got := range w.gw.taken() {
+			if !proto.Equal(got, w.sent) {
+				t.Error("a duplicate is another message")
 			}
-			switch m {
-			case line.Truncation, line.BitFlip, line.ForgedSignature, line.LostReceipt:
-				if struck < calls/2 {
-					t.Errorf("%d of %d calls are struck", struck, calls)
-				}
-			default:
-				if struck > 0 {
-					t.Errorf("%d calls are damaged", struck)
-				}
+		}
+	}
+	text := w.told.String()
+	if !strings.Contains(text, string(m)) || strings.Contains(text, "payload payload") || m != line.SlowRead && !strings.Contains(text, "message M-1") {
+		t.Errorf("told:\n%s", text)
+	}
+	if found := w.line.Mismatches(); len(found) > 0 {
+		t.Error(found)
+	}
+}
+
+// TestParallelADamagedAnswerIsNoOther: what the line itself does to an answer is not held against the gateway, also
+// when the duplicate is answered later.
+func TestParallelADamagedAnswerIsNoOther(t *testing.T) {
+	for _, door := range doors {
+		t.Run(door, func(t *testing.T) {
+			w := newWorld(t, door, line.Odds{line.Duplicate: 1, line.BitFlip: 1, line.ForgedSignature: 1})
+			for range 24 {
+				w.deliver() // or not: it is damaged
 			}
-			if done, _ := w.line.Counts(); done[m] < calls/2 || len(done) != 1 {
-				t.Errorf("done: %v", done)
-			}
-			if m == line.Duplicate {
-				w.line.Close() // what was to come later has come, or never will
-				if n := len(w.gw.taken()); n <= calls || n > 2*calls {
-					t.Errorf("%d deliveries of %d came", n, calls)
-				}
-				for _, got := range w.gw.taken() {
-					if !proto.Equal(got, w.sent) {
-						t.Error("a duplicate is another message")
-					}
-				}
-			}
-			text := w.told.String()
-			if !strings.Contains(text, string(m)) || strings.Contains(text, "payload payload") || m != line.SlowRead && !strings.Contains(text, "message M-1") {
-				t.Errorf("told:\n%s", text)
+			w.line.Close()
+			if done, _ := w.line.Counts(); done[line.Duplicate] == 0 {
+				t.Error("nothing came twice")
 			}
 			if found := w.line.Mismatches(); len(found) > 0 {
 				t.Error(found)
@@ -230,51 +346,43 @@ func TestParallelEachMisdeedIsSeenAndTold(t *testing.T) {
 	}
 }
 
-// TestParallelADamagedAnswerIsNoOther: what the line itself does to an answer is not held against the gateway, also
-// when the duplicate is answered later.
-func TestParallelADamagedAnswerIsNoOther(t *testing.T) {
-	w := newWorld(t, line.Odds{line.Duplicate: 1, line.BitFlip: 1, line.ForgedSignature: 1})
-	for range 24 {
-		w.deliver() // or not: it is damaged
-	}
-	w.line.Close()
-	if done, _ := w.line.Counts(); done[line.Duplicate] == 0 {
-		t.Error("nothing came twice")
-	}
-	if found := w.line.Mismatches(); len(found) > 0 {
-		t.Error(found)
-	}
-}
-
 // TestParallelAVerdictThatChangesIsFound: a gateway that answers a duplicate by other bytes breaks what it MUST do.
 func TestParallelAVerdictThatChangesIsFound(t *testing.T) {
-	w := newWorld(t, line.Odds{line.Duplicate: 1})
-	w.gw.other = true
-	for range 12 {
-		_, err := w.deliver()
-		check(t, err)
-	}
-	if found := w.line.Mismatches(); len(found) == 0 || !strings.Contains(found[0], "the PRS of message M-1 is given in other bytes") {
-		t.Error(found)
+	for _, door := range doors {
+		t.Run(door, func(t *testing.T) {
+			w := newWorld(t, door, line.Odds{line.Duplicate: 1})
+			w.gw.other = true
+			for range 12 {
+				_, err := w.deliver()
+				check(t, err)
+			}
+			if found := w.line.Mismatches(); len(found) == 0 || !strings.Contains(found[0], "the PRS of message M-1 is given in other bytes") {
+				t.Error(found)
+			}
+		})
 	}
 }
 
 // TestParallelALineIsNoGateway: where nobody is behind nobody is let in, so that nothing counts as handed over.
 func TestParallelALineIsNoGateway(t *testing.T) {
-	w := newWorld(t, nil)
-	_, err := w.deliver()
-	check(t, err)
-	w.server.Stop()
-	conn, err := tls.Dial("tcp", w.at, w.registry(w.party("ru", ru)).ClientConfig(w.certificate("cn", "gateway"), ru))
-	if err == nil {
-		conn.Close()
-		t.Error("somebody was let in")
+	for _, door := range doors {
+		t.Run(door, func(t *testing.T) {
+			w := newWorld(t, door, nil)
+			_, err := w.deliver()
+			check(t, err)
+			w.stop()
+			conn, err := tls.Dial("tcp", w.at, w.registry(w.party("ru", ru)).ClientConfig(w.certificate("cn", "gateway"), ru))
+			if err == nil {
+				conn.Close()
+				t.Error("somebody was let in")
+			}
+		})
 	}
 }
 
 // TestParallelStrangersAreNotLedOn: who is not known does not reach the gateway behind.
 func TestParallelStrangersAreNotLedOn(t *testing.T) {
-	w := newWorld(t, nil)
+	w := newWorld(t, "gRPC", nil)
 	conn := w.dial("stranger", "copycat-post")
 	defer conn.Close()
 	if _, err := exchangev1.NewPeerServiceClient(conn).Deliver(t.Context(), w.sent); status.Code(err) != codes.Unavailable {
