@@ -106,7 +106,7 @@ var owners = []struct {
 	// seal reads the keys of signatures, and envelope those of envelopes, which are no TLS keys.
 	{"crypto/x509", []string{"gateway/mtls", "gateway/seal", "gateway/envelope", "cmd/"}},
 	{"github.com/smallstep/pkcs7", []string{"gateway/envelope"}},
-	{"net/http", []string{"gateway/peer", "gateway/server", "gateway/metrics", "gateway/api/exchange/v1", "cmd/"}},
+	{"net/http", []string{"gateway/peer", "gateway/line", "gateway/server", "gateway/metrics", "gateway/api/exchange/v1", "cmd/"}},
 	{"google.golang.org/grpc", []string{"gateway/peer", "gateway/line", "gateway/server", "gateway/api/exchange/v1", "cmd/"}},
 	{"github.com/grpc-ecosystem/grpc-gateway", []string{"gateway/server", "gateway/api/exchange/v1"}},
 	{"google.golang.org/genproto", []string{"gateway/api/exchange/v1", "gateway/peer", "gateway/server", "cmd/"}},

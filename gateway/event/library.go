@@ -2,6 +2,7 @@ package event
 
 import (
 	"errors"
+	"io"
 	"log"
 	"strings"
 )
@@ -20,3 +21,6 @@ func (w library) Write(line []byte) (int, error) {
 	w.log.Tell(Event{Name: LibraryMessage, Library: w.name, Cause: errors.New(strings.TrimSpace(string(line)))})
 	return len(line), nil
 }
+
+// Nowhere is a logger for a library whose lines nobody reads.
+func Nowhere() *log.Logger { return log.New(io.Discard, "", 0) }

@@ -8,12 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"net"
 	"net/http"
 	"time"
 
 	exchangev1 "customs.example/gateway/api/exchange/v1"
+	"customs.example/gateway/event"
 	"customs.example/gateway/mtls"
 	"customs.example/gateway/peer"
 )
@@ -39,8 +39,10 @@ func newWeb(l *Line, callers *mtls.Registry) *web {
 	w.server = &http.Server{
 		Handler: w, TLSConfig: callers.ServerConfig(l.Certificate).Clone(), ReadHeaderTimeout: headerWithin,
 		TLSNextProto: make(map[string]func(*http.Server, *tls.Conn, http.Handler)), // a connection is one wire, as HTTP/1.1 has it
-		ConnContext:  func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, wireKey{}, c.(*tls.Conn).NetConn()) },
-		ErrorLog:     log.New(io.Discard, "", 0), // that a connection breaks is what the line is for
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, wireKey{}, c.(*tls.Conn).NetConn())
+		},
+		ErrorLog: event.Nowhere(), // that a connection breaks is what the line is for
 	}
 	w.server.TLSConfig.NextProtos = []string{"http/1.1"}
 	w.server.TLSConfig.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
