@@ -130,7 +130,7 @@ func (b *branch) unnamed(d *customsv1.Document) (places []string) {
 		case marks.Extension == "" || named[marks.Extension]:
 		case !named.within(marks.Extension) && leaf == "name":
 			places = append(places, at)
-		case leaf == "value":
+		case leaf == "value" && named.within(marks.Extension):
 			places = append(places, path)
 		}
 	})

@@ -1,6 +1,7 @@
 package release_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -98,8 +99,16 @@ func TestExtensionsAreReleasedOneByOne(t *testing.T) {
 			if diff := cmp.Diff(tc.withheld, released.Withheld()); diff != "" {
 				t.Errorf("%s: %s", name, diff)
 			}
+			if diff := cmp.Diff([]string{"consignments[0].items[0].extensions[0]", "consignments[0].items[0].extensions[1]", "consignments[0].extensions[0]", "extensions[0]"}, notNested(released.Denied())); diff != "" {
+				t.Errorf("%s: %s", name, diff)
+			}
 		}
 	}
+}
+
+// notNested leaves out what stands in others that are named.
+func notNested(places []string) []string {
+	return slices.DeleteFunc(places, func(at string) bool { return strings.Count(at, "extensions[") > 1 })
 }
 
 // TestNoWholeMessageTakesExtensionsAlong: whatever a route releases, and whatever stands in it, no
