@@ -23,8 +23,24 @@ func (f Field) Extends() bool { return f.ext }
 
 // Key names an extension by the path of what it stands in, a message or another extension's key, and
 // by its name: "consignments.items.extensions[name=quota]". Positions in the path are left out, and
-// "" is the message of the document's kind.
+// "" is the message of the document's kind. A name that could pass for a path has a key that no
+// declaration has.
 func Key(in, name string) string {
+	if strings.ContainsAny(name, "[].=") {
+		name = "?"
+	}
+	key := extensionsField + "[name=" + name + "]"
+	if in == "" {
+		return key
+	}
+	return PlaceKey(in) + "." + key
+}
+
+// PlaceKey is the path of what extensions stand in without positions, as their keys begin.
+func PlaceKey(in string) string {
+	if !strings.Contains(in, "[") {
+		return in
+	}
 	var b strings.Builder
 	for i := 0; i < len(in); i++ {
 		if in[i] == '[' && i+1 < len(in) && in[i+1] >= '0' && in[i+1] <= '9' {
@@ -37,10 +53,7 @@ func Key(in, name string) string {
 		}
 		b.WriteByte(in[i])
 	}
-	if b.Len() > 0 {
-		b.WriteByte('.')
-	}
-	return b.String() + extensionsField + "[name=" + name + "]"
+	return b.String()
 }
 
 // ExtensionOf cuts a schema path behind the last step that names an extension: its key, as [Key] has

@@ -67,6 +67,7 @@ func (d Declaration) HasValue() bool { return d.Type != "" }
 type Declared struct {
 	byKey    map[string]declared
 	messages map[protoreflect.FullName]map[string]bool // names by the type of what they stand in
+	places   map[string][]string                       // and by its path, or key
 }
 
 type declared struct {
@@ -102,13 +103,11 @@ func (d *Declared) Keys() []string {
 
 // Names returns the names that are declared for a place, a message's path or an extension's key, in
 // alphabetical order.
-func (d *Declared) Names(in string) (names []string) {
-	for _, key := range d.Keys() {
-		if name := d.byKey[key].Name; document.Key(in, name) == key {
-			names = append(names, name)
-		}
+func (d *Declared) Names(in string) []string {
+	if d == nil {
+		return nil
 	}
-	return names
+	return d.places[document.PlaceKey(in)]
 }
 
 // On returns the names that are declared for messages of a type, wherever these stand, in
@@ -173,7 +172,7 @@ func Of(kind string, places map[string][]Declaration) *Declared {
 }
 
 func newDeclared() *Declared {
-	return &Declared{map[string]declared{}, map[protoreflect.FullName]map[string]bool{}}
+	return &Declared{map[string]declared{}, map[protoreflect.FullName]map[string]bool{}, map[string][]string{}}
 }
 
 // adder adds the declarations of one table. A node is where something stands in what it declares.
@@ -226,6 +225,8 @@ func (a adder) list(node, in string, message protoreflect.FullName, all []Declar
 			continue
 		} else if !ok {
 			a.byKey[key] = declared{d, a.at(node)}
+			a.places[in] = append(a.places[in], d.Name)
+			slices.Sort(a.places[in])
 		}
 		if a.messages[message] == nil {
 			a.messages[message] = map[string]bool{}

@@ -67,12 +67,29 @@ func (b *branch) covers(path string) bool {
 	if key, rest, ok := document.ExtensionOf(path); ok {
 		return b.named[key] && (rest == "" || rest == "value" || rest == "name")
 	}
+	if strings.Contains("."+path+".", ".extensions.") { // of whatever name
+		for key := range b.named {
+			if all := unnamed(key); path == all || path == all+".value" || path == all+".name" {
+				return true
+			}
+		}
+		return false
+	}
 	head, rest, deeper := strings.Cut(path, ".")
 	child, ok := b.children[head]
 	if !ok {
 		return false
 	}
 	return child.children == nil || deeper && child.covers(rest)
+}
+
+// unnamed is the key of an extension without names.
+func unnamed(key string) string {
+	all := steps(key)
+	for i := range all {
+		all[i], _, _ = strings.Cut(all[i], "[")
+	}
+	return strings.Join(all, ".")
 }
 
 // prune clears what is not released from m and returns the schema paths it cleared, of extensions

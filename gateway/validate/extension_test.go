@@ -76,6 +76,7 @@ func TestExtensionsAreJudgedByTheirDeclaration(t *testing.T) {
 		`{"name": "quote", "value": "Q7"}`:                                                          {"EXTENSION_UNKNOWN " + item + "extensions[0] quote: one of group, origin, quota, stamp"},
 		`{"value": "Q7"}`:                                                                           {"EXTENSION_UNKNOWN " + item + "extensions[0] : one of group, origin, quota, stamp"},
 		`{"name": "quota", "extensions": [{"name": "fee", "value": "1"}]}`:                          {"EXTENSION_UNKNOWN " + item + "extensions[0].extensions[0] fee: one of year"},
+		`{"name": "quota].extensions[name=year", "value": "2026-01-01"}`:                            {"EXTENSION_UNKNOWN " + item + "extensions[0] quota].extensions[name=year: one of group, origin, quota, stamp"},
 		`{"name": "origin", "extensions": [{"name": "x"}]}`:                                         {"EXTENSION_UNKNOWN " + item + "extensions[0].extensions[0] x"},
 		`{"name": "quota", "value": "12345"}`:                                                       {"DICTIONARY_LENGTH " + item + "extensions[0].value 12345: 4"},
 		`{"name": "stamp", "value": "x"}`:                                                           {"DICTIONARY_FORM " + item + "extensions[0].value x: a whole number, 0 or more, in digits"},
