@@ -39,6 +39,7 @@ var order = []string{
 	"gateway/codelist",
 	"gateway/recognition",
 	"gateway/xmltree",
+	"gateway/extension",
 	"gateway/expr",
 	"gateway/validate",
 	"gateway/mapping/datafile",

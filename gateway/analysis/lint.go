@@ -218,6 +218,9 @@ var equals = regexp.MustCompile(`^(?:this\.)?(\w+) == '(\w+)'$`)
 // covers looks for elements that the conditions on an each drop. It is said once, of the
 // first of the rows that repeat for one list.
 func (l *linter) covers(t *mapping.Table, info table.RowInfo, lists *codelist.Lists) {
+	if p, err := document.CompileFor(t.Kind(), info.Each); err == nil && p.Field().Extends() {
+		return // each name that is declared has its row
+	}
 	var rows []string
 	conditions, values := map[string]bool{}, map[string][]string{}
 	for _, o := range t.Rows() {
@@ -278,10 +281,19 @@ func (l *linter) length(t *mapping.Table, info table.RowInfo, row Row, n *Node) 
 		path += ".value"
 	}
 	p, err := document.CompileFor(t.Kind(), path)
-	if err != nil || !p.Leaf() || p.Field().Type != document.String {
+	if err != nil || !p.Leaf() {
 		return
 	}
-	if own := int(p.Field().Rule.GetLength()); own == 0 || own > n.MaxLength {
+	f := p.Field()
+	if key, _, ok := document.ExtensionOf(path); ok {
+		if declared, ok := t.Extensions().Of(key); ok {
+			f = *declared.Field()
+		}
+	}
+	if f.Type != document.String {
+		return
+	}
+	if own := int(f.Rule.GetLength()); own == 0 || own > n.MaxLength {
 		field := "without limit"
 		if own > 0 {
 			field = fmt.Sprintf("of up to %d characters", own)

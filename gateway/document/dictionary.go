@@ -15,7 +15,8 @@ type Entry struct {
 }
 
 // Dictionary returns every schema path of a kind, the envelope's first, in the
-// schema's order; nil for an unknown kind. Nobody may change them.
+// schema's order; nil for an unknown kind. Nobody may change them. Extensions are none: tables
+// declare them.
 func Dictionary(kind string) []Entry {
 	if known, ok := dictionaries.Load(kind); ok {
 		return known.([]Entry)
@@ -38,7 +39,7 @@ func dictionary(kind string) []Entry {
 	var add func(path []byte, s *schema, marks Marks)
 	add = func(path []byte, s *schema, marks Marks) {
 		for _, f := range s.fields {
-			if f.kind && f != body {
+			if f.ext || f.kind && f != body {
 				continue
 			}
 			at := appendName(path[:len(path):len(path)], f)

@@ -2,6 +2,7 @@ package document
 
 import (
 	"strconv"
+	"strings"
 
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
@@ -24,8 +25,15 @@ const MaxChanges = 500
 // at most MaxChanges; more reports that there are others. What the envelope says of a version
 // itself, its id, time, function and references, is no change. Elements of a list are the same
 // where what identifies them is; else, where they stand in the same place.
+//
+// Of extensions it knows no declaration.
 func Diff(before, after *customsv1.Document) (changes []Change, more bool) {
-	d := differ{}
+	return DiffDeclared(before, after, nil)
+}
+
+// DiffDeclared is Diff with the marks that extensions are declared with.
+func DiffDeclared(before, after *customsv1.Document, declared Declared) (changes []Change, more bool) {
+	d := differ{declared: declared}
 	a, b := Of(before), Of(after)
 	for _, f := range rootSchema.fields {
 		if f.Name == "envelope" || !f.Has(a) && !f.Has(b) {
@@ -44,7 +52,10 @@ func Diff(before, after *customsv1.Document) (changes []Change, more bool) {
 	return d.out, more
 }
 
-type differ struct{ out []Change }
+type differ struct {
+	out      []Change
+	declared Declared
+}
 
 // message compares two messages of a type at their paths.
 func (d *differ) message(a, b Node, at, to string, marks Marks) {
@@ -96,6 +107,12 @@ func (d *differ) list(a, b Node, f *Field, at, to string, marks Marks) {
 	index := func(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
 	element := func(m Node, i int) Node { return f.Messages(m).At(i) }
 	none := Node{schema: f.sub}
+	below := func(e Node, in string) Marks {
+		if f.ext {
+			return d.declared.of(marks.below(f), strings.TrimSuffix(strings.TrimSuffix(in, f.Name), "."), e)
+		}
+		return marks.below(f)
+	}
 	for i := range f.Len(b) {
 		k, from := key(b, i), -1
 		if same := known[k]; len(same) > 0 {
@@ -108,9 +125,9 @@ func (d *differ) list(a, b Node, f *Field, at, to string, marks Marks) {
 		case f.Type != Message:
 			d.value("", f.TextOf(b, i), "", index(to, i), true, marks)
 		case from >= 0:
-			d.message(element(a, from), element(b, i), index(at, from), index(to, i), marks.below(f))
+			d.message(element(a, from), element(b, i), index(at, from), index(to, i), below(element(b, i), to))
 		default:
-			d.message(none, element(b, i), "", index(to, i), marks.below(f))
+			d.message(none, element(b, i), "", index(to, i), below(element(b, i), to))
 		}
 	}
 	for i := range taken {
@@ -119,7 +136,7 @@ func (d *differ) list(a, b Node, f *Field, at, to string, marks Marks) {
 		case f.Type != Message:
 			d.value(f.TextOf(a, i), "", index(at, i), "", false, marks)
 		default:
-			d.message(element(a, i), none, index(at, i), "", marks.below(f))
+			d.message(element(a, i), none, index(at, i), "", below(element(a, i), at))
 		}
 	}
 }

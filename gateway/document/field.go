@@ -53,6 +53,7 @@ type Field struct {
 	bit   uint64   // of the field in a set of its message's fields
 	wide  bool     // 64 bits
 	kind  bool     // one of the kinds of document
+	ext   bool     // holds extensions
 
 	// Where its value lies in the generated struct.
 	offset    uintptr
@@ -282,6 +283,7 @@ func loadSchemas() map[protoreflect.FullName]*schema {
 				Rule: proto.GetExtension(fd.Options(), customsv1.E_Rule).(*customsv1.Rule),
 				wide: fd.Kind() == protoreflect.Uint64Kind,
 				kind: fd.ContainingOneof() == kindOneof,
+				ext:  fd.Message() != nil && fd.Message().FullName() == extensionName,
 			}
 			if f.Rule == nil {
 				f.Rule = &customsv1.Rule{}
@@ -381,5 +383,10 @@ func edits(a, b string) int {
 	return row[len(b)]
 }
 
-// LabelOf is the key of a field's label: Message.field.
-func LabelOf(f Field) string { return string(f.desc.Parent().Name()) + "." + f.Name }
+// LabelOf is the key of a field's label: Message.field. Extensions are called so wherever they stand.
+func LabelOf(f Field) string {
+	if f.ext {
+		return "Extension." + f.Name
+	}
+	return string(f.desc.Parent().Name()) + "." + f.Name
+}

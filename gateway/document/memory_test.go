@@ -20,7 +20,7 @@ func TestFieldsReadAsReflectionReads(t *testing.T) {
 		visit(d.ProtoReflect(), func(m protoreflect.Message) { asReflected(t, m, seen) })
 	}
 	for _, kind := range document.Kinds() {
-		full := documenttest.Full(kind)
+		full := documenttest.Extend(documenttest.Full(kind))
 		compare(t, full)
 		visit(full.ProtoReflect(), func(m protoreflect.Message) { // none of the fields, where there is no message at all
 			asReflected(t, m.Type().Zero(), seen)

@@ -219,6 +219,11 @@ func (r *reader) object(m Node) {
 			}
 			seen |= f.bit
 			into := m
+			if f.ext && r.extensions() > MaxExtensionDepth {
+				r.fault(gateway.ExtensionDepth, at, "", gateway.Term(strconv.Itoa(MaxExtensionDepth)))
+				r.skip()
+				return
+			}
 			if f.kind {
 				if is := kindOf(m); is != nil {
 					r.fault(gateway.JSONTwoKinds, at, f.Name, gateway.Term(is.Name))
@@ -228,6 +233,16 @@ func (r *reader) object(m Node) {
 			r.field(into, f)
 		})
 	})
+}
+
+// extensions counts the lists of extensions around what is read.
+func (r *reader) extensions() (n int) {
+	for _, f := range r.frames {
+		if f.field.ext {
+			n++
+		}
+	}
+	return n
 }
 
 // at runs do one frame deeper.

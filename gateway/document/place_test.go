@@ -24,6 +24,9 @@ func TestDictionaryNamesEveryField(t *testing.T) {
 		md := messages.Get(i)
 		for j := range md.Fields().Len() {
 			key := "label." + string(md.Name()) + "." + md.Fields().Get(j).JSONName()
+			if f := document.FieldOf(md.Fields().Get(j)); f != nil {
+				key = "label." + document.LabelOf(*f)
+			}
 			if md.Name() == "Decimal" || md.Name() == "Instant" || md.Name() == "Date" {
 				continue // leaves
 			}

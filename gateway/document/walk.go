@@ -1,12 +1,36 @@
 package document
 
-import customsv1 "customs.example/gateway/api/customs/v1"
+import (
+	"cmp"
+
+	customsv1 "customs.example/gateway/api/customs/v1"
+)
 
 // Marks are what a field has from itself and from the fields that lead to it.
 type Marks struct {
 	Personal bool   // data of a person
 	Price    bool   // a price, or what reveals one
 	Class    string // WCO Data Model class of the message that holds the field
+
+	// Extension is the key of the extension that the field is of, see [Key]; "" if it is of none. The
+	// other marks are then those of what it stands in, and of its declaration.
+	Extension string
+}
+
+// Declared says which marks an extension has by its declaration, by its key. Nil knows none: then all
+// of them are data of persons, and prices, as one that is not declared is.
+type Declared func(key string) (personal, price bool)
+
+// of returns the marks of an element of a list of extensions that stands at a key, "" where it
+// stands in a message at a path.
+func (is Declared) of(m Marks, at string, e Node) Marks {
+	m.Extension = Key(cmp.Or(m.Extension, at), e.Interface().(*customsv1.Extension).GetName())
+	personal, price := true, true
+	if is != nil {
+		personal, price = is(m.Extension)
+	}
+	m.Personal, m.Price = m.Personal || personal, m.Price || price
+	return m
 }
 
 // with returns the marks of field f of a message with marks m.
@@ -27,9 +51,14 @@ func (m Marks) below(f *Field) Marks {
 }
 
 // Walk calls f for every leaf that is set, in document order, with its instance
-// path, its dictionary entry, its marks and its text.
+// path, its dictionary entry, its marks and its text. Of extensions it knows no declaration.
 func Walk(d *customsv1.Document, f func(path string, field Field, marks Marks, text string)) {
-	w := walker{}
+	WalkDeclared(d, nil, f)
+}
+
+// WalkDeclared is Walk with the marks that extensions are declared with.
+func WalkDeclared(d *customsv1.Document, declared Declared, f func(path string, field Field, marks Marks, text string)) {
+	w := walker{declared: declared}
 	w.leaf = func(field *Field, text string, marks Marks) {
 		if text != "" {
 			f(string(w.path), *field, marks, text)
@@ -52,8 +81,9 @@ func Strings(d *customsv1.Document, wanted func(*Field) bool, f func(text string
 }
 
 type walker struct {
-	leaf func(f *Field, text string, marks Marks)
-	path []byte
+	leaf     func(f *Field, text string, marks Marks)
+	declared Declared
+	path     []byte
 }
 
 func (w *walker) message(m Node, marks Marks) {
@@ -76,7 +106,11 @@ func (w *walker) message(m Node, marks Marks) {
 		at := len(w.path)
 		for i := range f.Len(m) {
 			if w.path = AppendIndex(w.path[:at], i); f.Type == Message {
-				w.message(f.Messages(m).At(i), own.below(f))
+				below, e := own.below(f), f.Messages(m).At(i)
+				if f.ext {
+					below = w.declared.of(below, string(w.path[:n]), e)
+				}
+				w.message(e, below)
 			} else {
 				w.leaf(f, f.TextOf(m, i), own)
 			}

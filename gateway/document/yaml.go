@@ -54,6 +54,18 @@ func (y YAML) Decode(into any) error { return decodeYAML(y.name, y.body, into) }
 // Lines are where its nodes stand.
 func (y YAML) Lines() Lines { return linesOf(y.body) }
 
+// Key is what stands at a key of a mapping, as a document of its own; false if it is not there.
+func (y YAML) Key(name string) (YAML, bool) {
+	if y.body != nil && y.body.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(y.body.Content); i += 2 {
+			if y.body.Content[i].Value == name {
+				return YAML{y.name, y.body.Content[i+1]}, true
+			}
+		}
+	}
+	return YAML{name: y.name}, false
+}
+
 // bodyOf parses one YAML document; nil is nothing, or comments alone.
 func bodyOf(name string, raw []byte) (*yaml.Node, error) {
 	loader, err := yaml.NewLoader(bytes.NewReader(raw))

@@ -422,6 +422,23 @@ func (c *compiler) call(e ast.Expr) any {
 			panic(beyond{})
 		}
 		return always(n)
+	case "extension", "extensions":
+		extension, ok := constant(args[1])
+		if !ok {
+			panic(beyond{})
+		}
+		values := reads(as[document.Node](c.expr(args[0])), func(m document.Node) (list[string], error) {
+			return list[string]{made: named(m, extension)}, nil
+		})
+		if name == "extensions" {
+			return values
+		}
+		return function1(values, func(l list[string]) (string, error) {
+			if l.len() == 0 {
+				return "", nil
+			}
+			return l.at(0), nil
+		})
 	case "date":
 		s, ok := constant(args[0])
 		if _, err := document.ParseDate(s); !ok || err != nil {

@@ -27,6 +27,10 @@ func (e *Env) checkConstants(compiled *cel.Ast, this protoreflect.MessageDescrip
 			if s, ok := constant(args[0]); ok && !document.IsNumber(s) {
 				errs = append(errs, fmt.Errorf("decimal(%q): want plain notation, such as 1.5", s))
 			}
+		case "extension", "extensions":
+			if _, ok := constant(args[1]); !ok {
+				errs = append(errs, fmt.Errorf("%s: want a constant name", call.AsCall().FunctionName()))
+			}
 		case "date":
 			if s, ok := constant(args[0]); ok {
 				if _, err := document.ParseDate(s); err != nil {
@@ -49,6 +53,27 @@ func (e *Env) checkConstants(compiled *cel.Ast, this protoreflect.MessageDescrip
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// Asked is an extension that a condition asks of messages of a type.
+type Asked struct {
+	Message protoreflect.FullName
+	Name    string
+}
+
+// asked are the extensions that a checked condition asks for, in its order.
+func asked(compiled *cel.Ast) (all []Asked) {
+	root := ast.NavigateAST(compiled.NativeRep())
+	for _, call := range ast.MatchDescendants(root, ast.KindMatcher(ast.CallKind)) {
+		if name := call.AsCall().FunctionName(); name != "extension" && name != "extensions" {
+			continue
+		}
+		args := call.AsCall().Args()
+		if name, ok := constant(args[1]); ok {
+			all = append(all, Asked{protoreflect.FullName(compiled.NativeRep().GetType(args[0].ID()).TypeName()), name})
+		}
+	}
+	return all
 }
 
 func constant(e ast.Expr) (string, bool) {

@@ -101,7 +101,11 @@ type Condition struct {
 	program  func() (code[bool], error)
 	presence *document.Field // of a condition that only asks whether a field is set
 	unset    bool            // or whether it is not
+	asked    []Asked         // of data that are not proven
 }
+
+// Extensions are those that the condition asks for; of data that are proven, none.
+func (c *Condition) Extensions() []Asked { return c.asked }
 
 // Condition compiles a condition on messages of one type. It does not know what time
 // it is: the same message always gives the same answer.
@@ -137,7 +141,11 @@ func (e *Env) cached(md, outer protoreflect.MessageDescriptor, source string, se
 	}
 	c := &Condition{source: source}
 	c.asks(md)
-	c.program = sync.OnceValues(func() (code[bool], error) { return e.compile(md, outer, source, at) })
+	asked := &c.asked
+	if e.proven {
+		asked = nil
+	}
+	c.program = sync.OnceValues(func() (code[bool], error) { return e.compile(md, outer, source, at, asked) })
 	if !e.proven {
 		if _, err := c.program(); err != nil {
 			return nil, err
@@ -190,7 +198,7 @@ func visible(md protoreflect.MessageDescriptor) map[string]protoreflect.FieldDes
 	return fields
 }
 
-func (e *Env) compile(md, outer protoreflect.MessageDescriptor, source string, at context) (code[bool], error) {
+func (e *Env) compile(md, outer protoreflect.MessageDescriptor, source string, at context, asks *[]Asked) (code[bool], error) {
 	env, err := e.in(md, outer, at)
 	if err != nil {
 		return nil, fmt.Errorf("condition %q: %w", source, err)
@@ -204,6 +212,9 @@ func (e *Env) compile(md, outer protoreflect.MessageDescriptor, source string, a
 	}
 	if err := e.checkConstants(ast, md); err != nil {
 		return nil, fmt.Errorf("condition %q: %w", source, err)
+	}
+	if asks != nil {
+		*asks = asked(ast)
 	}
 	cost, err := env.EstimateCost(ast, sizes{md, outer})
 	if err != nil {

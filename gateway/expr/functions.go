@@ -2,7 +2,9 @@ package expr
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"time"
 
 	"cel.dev/cel-go/cel"
@@ -28,6 +30,8 @@ sum(list(int)) -> int             stops at the largest int
 unique(list(string)) -> bool      no text is there twice
 unique(list(int)) -> bool
 text(list(Text), language) -> string   "" if there is none
+extension(message, name) -> string     value of its extension, a constant name; "" if there is none
+extensions(message, name) -> list(string)   values of all extensions of the name
 known(list, code) -> bool         the code list holds the code
 known(list, code, timestamp) -> bool   and it is valid on that day
 inn kpp ogrn bin uscc orgCode iso6346 wagon esr (text) -> bool   form and check digit`
@@ -66,6 +70,15 @@ func functions(lists *codelist.Lists) []cel.EnvOption {
 			cel.Overload("unique_ints", args(cel.ListType(cel.IntType)), cel.BoolType, cel.UnaryBinding(unique))),
 		cel.Function("text", cel.Overload("text_language", args(cel.ListType(texts), cel.StringType), cel.StringType,
 			cel.BinaryBinding(text))),
+		cel.Function("extension", ofMessages(cel.StringType, func(values []string) ref.Val {
+			if len(values) == 0 {
+				return celtypes.String("")
+			}
+			return celtypes.String(values[0])
+		})...),
+		cel.Function("extensions", ofMessages(cel.ListType(cel.StringType), func(values []string) ref.Val {
+			return celtypes.NewStringList(celtypes.DefaultTypeAdapter, values)
+		})...),
 		cel.Function("known",
 			cel.Overload("known_code", args(cel.StringType, cel.StringType), cel.BoolType,
 				cel.BinaryBinding(func(list, code ref.Val) ref.Val { return known(lists, list, code, time.Time{}) })),
@@ -89,6 +102,34 @@ func functions(lists *codelist.Lists) []cel.EnvOption {
 var checkDigits = map[string]func(string) bool{
 	"inn": inn, "kpp": kpp, "ogrn": ogrn, "bin": bin, "uscc": uscc,
 	"orgCode": orgCode, "iso6346": iso6346, "wagon": wagon, "esr": esr,
+}
+
+// ofMessages are the overloads of a function of the values that the extensions of a name have in a
+// message.
+func ofMessages(gives *cel.Type, value func([]string) ref.Val) (all []cel.FunctionOpt) {
+	for _, name := range slices.Sorted(maps.Keys(types.messages)) {
+		md := types.messages[name]
+		if md.Fields().ByName("extensions") == nil {
+			continue
+		}
+		all = append(all, cel.Overload("of_"+string(md.Name())+"_"+gives.String(), args(types.object(md), cel.StringType), gives,
+			cel.BinaryBinding(func(m, name ref.Val) ref.Val {
+				return value(named(document.Of(m.(*object).Interface()), string(name.(celtypes.String))))
+			})))
+	}
+	return all
+}
+
+// named are the values that the extensions of a name have in a message.
+func named(m document.Node, name string) []string {
+	found := document.Named(m, name)
+	values := make([]string, 0, len(found))
+	for _, e := range found {
+		if e.GetValue() != "" {
+			values = append(values, e.GetValue())
+		}
+	}
+	return values
 }
 
 func args(types ...*cel.Type) []*cel.Type { return types }

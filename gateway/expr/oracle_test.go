@@ -51,6 +51,9 @@ func shipped(t testing.TB) []*expr.Judged {
 		`expectedArrival - document.envelope.issued > duration("1h")`,
 		`consignments.exists(c, c.transportDocument == consignments[1].transportDocument)`,
 		`text(consignments[0].items[0].description, "zh").substring(0, 2).endsWith("a") || !known("country", batch, expectedArrival)`,
+		`extension(this, "x1") == "1" || extension(consignments[0], "1") != extensions(carrier, "x2")[0]`,
+		`extensions(this, "x1").size() > 1 || consignments.exists(c, extension(c, "x1") == "2" && c.items.all(i, extension(i, "2") == ""))`,
+		`extensions.exists(e, e.name == "x1" && extension(e, "x1") == e.value)`,
 		`[totals.items, totals.packages].exists(n, n in [1, 2, 3]) && batch in [document.envelope.documentId, "B1"]`,
 	} {
 		if _, err := env.Dated(notice, source); err != nil {
@@ -95,6 +98,7 @@ func TestCompiledAsInterpreted(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		kind := rapid.SampledFrom(document.Kinds()).Draw(t, "kind")
 		root := documenttest.Draw(t, kind, documenttest.Options{})
+		extend(t, root.ProtoReflect())
 		text := rapid.SampledFrom(texts)
 		each(root.ProtoReflect(), nil, func(m, _ protoreflect.Message) {
 			if rapid.IntRange(0, 2).Draw(t, "spoilt") == 0 {
@@ -128,6 +132,20 @@ func TestCompiledAsInterpreted(t *testing.T) {
 	if held == 0 || failed == 0 || held+failed == asked {
 		t.Errorf("of %d answers %d held and %d failed: some of each are wanted", asked, held, failed)
 	}
+}
+
+// extend gives some messages extensions whose names are those that conditions ask for, or others.
+func extend(t *rapid.T, m protoreflect.Message) {
+	each(m, nil, func(m, _ protoreflect.Message) {
+		f := m.Descriptor().Fields().ByName("extensions")
+		if f == nil || rapid.IntRange(0, 9).Draw(t, "extended") > 0 {
+			return
+		}
+		for range rapid.IntRange(1, 2).Draw(t, "extensions") {
+			e := &customsv1.Extension{Name: rapid.SampledFrom([]string{"x1", "x2", "x3", ""}).Draw(t, "name"), Value: rapid.SampledFrom([]string{"1", "2", ""}).Draw(t, "value")}
+			m.Mutable(f).List().Append(protoreflect.ValueOfMessage(e.ProtoReflect()))
+		}
+	})
 }
 
 // spoil gives one leaf of a message another value, or none.

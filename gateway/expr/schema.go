@@ -281,6 +281,9 @@ func (s sizes) EstimateSize(node cost.AstNode) *cost.SizeEstimate {
 // maxText bounds what has no length of its own.
 const maxText = 4000
 
+// maxExtensions is how many extensions a message has at most.
+const maxExtensions = 50
+
 func (s sizes) follow(path []string) (f protoreflect.FieldDescriptor, err error) {
 	md := s.this
 	for i, name := range path {
@@ -305,6 +308,12 @@ func (s sizes) follow(path []string) (f protoreflect.FieldDescriptor, err error)
 
 // EstimateCallCost charges for the functions that walk lists.
 func (s sizes) EstimateCallCost(function, _ string, _ *cost.AstNode, args []cost.AstNode) *cost.CallEstimate {
+	switch size := uint64(maxExtensions); function {
+	case "extension":
+		return &cost.CallEstimate{CostEstimate: cost.CostEstimate{Max: size}, ResultSize: &cost.SizeEstimate{Max: maxText}}
+	case "extensions":
+		return &cost.CallEstimate{CostEstimate: cost.CostEstimate{Max: size}, ResultSize: &cost.SizeEstimate{Max: size}}
+	}
 	if function != "sum" && function != "unique" && function != "text" {
 		return nil
 	}

@@ -69,7 +69,7 @@ func (e Explanation) Masked(mark string) Explanation {
 
 // openPaths are the paths of a document at which no data of persons and no price stand: of each
 // place, and without positions from some step on, as what is counted or summed is named.
-func openPaths(d *customsv1.Document) map[string]bool {
+func openPaths(d *customsv1.Document, declared document.Declared) map[string]bool {
 	open := make(map[string]bool)
 	note := func(path string, shown bool) {
 		for ; path != ""; path = parentPath(path) { // a message is as open as all that is in it
@@ -79,7 +79,7 @@ func openPaths(d *customsv1.Document) map[string]bool {
 			open[path] = shown
 		}
 	}
-	document.Walk(d, func(path string, _ document.Field, marks document.Marks, _ string) {
+	document.WalkDeclared(d, declared, func(path string, _ document.Field, marks document.Marks, _ string) {
 		shown := !marks.Personal && !marks.Price
 		note(path, shown)
 		for i := range path {
@@ -128,7 +128,7 @@ func (out *Output) Explain() []Origin {
 	for _, s := range out.Released.Supplied() {
 		supplied[s.Path] = s.Row + ": " + s.Source + " (" + s.Status + ")"
 	}
-	return originsOf(out.trace, out.document, func(o *Origin) {
+	return originsOf(out.trace, out.document, out.table, func(o *Origin) {
 		o.Part = out.part
 		if o.Provenance == FromDocument {
 			out.originOf(o, supplied)
@@ -138,8 +138,8 @@ func (out *Output) Explain() []Origin {
 
 // originsOf are the origins of the values that a table wrote of a document, or read into it.
 // What is more known of each the last argument adds.
-func originsOf(traced trace.Trace, d *customsv1.Document, add func(*Origin)) (origins []Origin) {
-	open := openPaths(d)
+func originsOf(traced trace.Trace, d *customsv1.Document, table *mapping.Table, add func(*Origin)) (origins []Origin) {
+	open := openPaths(d, table.Extensions().Marks)
 	for _, link := range traced.Links(false) {
 		o := Origin{
 			Target: link.Place.Expr, Namespaces: link.Place.Namespaces, Value: link.Value, Row: link.Row, Mapping: link.Table,
@@ -156,13 +156,13 @@ func originsOf(traced trace.Trace, d *customsv1.Document, add func(*Origin)) (or
 
 // Explain returns what every value of a document in XML was read as, and what was not read.
 func (r *Reading) Explain() Explanation {
-	return Explanation{Origins: originsOf(r.trace, r.Document, func(*Origin) {}), Unread: r.unreadIn("")}
+	return Explanation{Origins: originsOf(r.trace, r.Document, r.Table, func(*Origin) {}), Unread: r.unreadIn("")}
 }
 
 // ExplainEncoding says what of a canonical document a table writes where.
 func ExplainEncoding(t *mapping.Table, p *document.Parsed) (Explanation, gateway.Faults) {
 	_, trace, faults := t.Encode(p.Document, true)
-	return Explanation{Origins: originsOf(trace, p.Document, func(o *Origin) {
+	return Explanation{Origins: originsOf(trace, p.Document, t, func(o *Origin) {
 		if o.Provenance == FromDocument {
 			o.Source = p.Locate(o.Path).Expr
 		}

@@ -102,7 +102,7 @@ func (l *routeLosing) read(t *mapping.Table) {
 		if row.Direction == "decode" || row.From == "" && row.Each == "" {
 			continue
 		}
-		from := plain(row.From)
+		from := plainButNames(row.From)
 		if len(row.Language) > 0 {
 			from += ".value"
 		}
@@ -118,6 +118,15 @@ func (l *routeLosing) read(t *mapping.Table) {
 			l.writes[path] = append(l.writes[path], writing{row, when})
 		}
 	}
+}
+
+// plainButNames is a path without selectors, but those that name extensions.
+func plainButNames(path string) string {
+	key, rest, ok := document.ExtensionOf(path)
+	if !ok {
+		return plain(path)
+	}
+	return strings.TrimSuffix(key+"."+rest, ".")
 }
 
 // beyond is a condition without what is so of every document that has a value at a path.
@@ -166,11 +175,11 @@ func (l *routeLosing) of(part recipe.Part, forms []*mapping.Table) []RouteLoss {
 	}
 	for _, t := range forms {
 		for _, row := range t.Rows() {
-			path := plain(row.From)
+			path := plainButNames(row.From)
 			if len(row.Language) > 0 {
 				path += ".value"
 			}
-			if row.Direction != "encode" && leaves[path] {
+			if _, rest, ok := document.ExtensionOf(path); row.Direction != "encode" && (leaves[path] || ok && rest == "value") {
 				note(path, fmt.Sprintf("%s %s %s", t.ID(), row.ID, row.Target))
 			}
 		}

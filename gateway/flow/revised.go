@@ -174,7 +174,7 @@ func (g *Gateway) Changes(ctx context.Context, m store.Message) ([]document.Chan
 	if before.Erased || after.Erased {
 		return nil, nil
 	}
-	return changesOf(before.Canonical, after.Canonical), nil
+	return g.changesOf(before.Canonical, after.Canonical), nil
 }
 
 // ReceivedChanges are what a partner's message says otherwise than the one whose place it takes.
@@ -193,12 +193,12 @@ func (g *Gateway) ReceivedChanges(ctx context.Context, in store.Inbound) ([]docu
 	if before.Erased || after.Erased {
 		return nil, nil
 	}
-	return changesOf(before.Canonical, after.Canonical), nil
+	return g.changesOf(before.Canonical, after.Canonical), nil
 }
 
-func changesOf(before, after []byte) []document.Change {
+func (g *Gateway) changesOf(before, after []byte) []document.Change {
 	a, b := document.Parse(before).Document, document.Parse(after).Document
-	changes, _ := document.Diff(a, b)
+	changes, _ := document.DiffDeclared(a, b, g.Chain.Tables.Extensions().Marks)
 	return slices.DeleteFunc(changes, func(c document.Change) bool { return c.Path == "changes" || strings.HasPrefix(c.Path, "changes.") })
 }
 

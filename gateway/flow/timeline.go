@@ -615,7 +615,7 @@ func (g *Gateway) Announced(ctx context.Context, m Movement) (out []AnnouncedDoc
 			canonical = in.Canonical
 		}
 		doc := document.Parse(canonical).Document
-		document.Walk(doc, func(path string, _ document.Field, marks document.Marks, text string) {
+		document.WalkDeclared(doc, g.Chain.Tables.Extensions().Marks, func(path string, _ document.Field, marks document.Marks, text string) {
 			if strings.HasSuffix(path, ".language") { // a text speaks for itself
 				return
 			}

@@ -11,6 +11,7 @@ import (
 
 	"customs.example/gateway/codelist"
 	"customs.example/gateway/expr"
+	"customs.example/gateway/extension"
 	"customs.example/gateway/mapping/datafile"
 	"customs.example/gateway/mapping/program"
 	"customs.example/gateway/mapping/recipe"
@@ -56,10 +57,17 @@ func (load *loader) run(fsys fs.FS) (*Library, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Library{byID: map[string]*Table{}, containers: containers}
+	declared, mistaken := extension.Load(fsys)
+	if declared == nil {
+		return nil, mistaken
+	}
+	l := &Library{byID: map[string]*Table{}, containers: containers, extensions: declared}
 	load.library, load.bases, load.sources = l, map[string]*table.Source{}, map[string]*table.Source{}
 	l.load = load
 	var mistakes []error
+	if mistaken != nil {
+		mistakes = append(mistakes, mistaken)
+	}
 	var profiles []*table.Profile
 	for _, file := range files {
 		folder := path.Dir(file)

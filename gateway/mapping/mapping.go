@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"customs.example/gateway"
+	"customs.example/gateway/extension"
 	"customs.example/gateway/mapping/program"
 	"customs.example/gateway/mapping/recipe"
 	"customs.example/gateway/mapping/table"
@@ -25,6 +26,7 @@ type Library struct {
 	byID       map[string]*Table
 	recipes    recipe.Library
 	containers []Container
+	extensions *extension.Declared
 	load       *loader // for tables as they would be
 }
 
@@ -43,6 +45,22 @@ func (l *Library) Table(id string) (*Table, bool) {
 
 // Tables returns every table in order of id.
 func (l *Library) Tables() []*Table { return slices.Clone(l.tables) }
+
+// Extensions returns what all tables declare of extensions.
+func (l *Library) Extensions() *extension.Declared {
+	if l == nil {
+		return nil
+	}
+	return l.extensions
+}
+
+// Extensions returns what the table declares of extensions; no table declares nothing.
+func (t *Table) Extensions() *extension.Declared {
+	if t == nil {
+		return nil
+	}
+	return t.program().Extensions
+}
 
 // Match returns the tables of a root element, newest version first, and before those
 // that profiles make of a table the table itself.

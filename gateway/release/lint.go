@@ -94,13 +94,13 @@ func (l *linter) check(rt *Route, lib *mapping.Library, texts headings) {
 		return
 	}
 	l.tables(rt, lib)
-	l.allow(rt)
+	l.allow(rt, lib)
 	l.attachments(rt, lib.Lists())
 	if rt.Numbers != nil {
 		l.numbers(rt)
 	}
 	for i, row := range rt.Supplies {
-		l.supply(rt, fmt.Sprintf("supplies[%d]", i), row)
+		l.supply(rt, lib, fmt.Sprintf("supplies[%d]", i), row)
 	}
 	for _, lang := range slices.Sorted(maps.Keys(rt.Texts)) {
 		l.text(rt, lang, texts)
@@ -166,28 +166,46 @@ func (l *linter) tables(rt *Route, lib *mapping.Library) {
 	}
 }
 
-func (l *linter) allow(rt *Route) {
+func (l *linter) allow(rt *Route, lib *mapping.Library) {
 	rt.allowed = new(branch)
+	var extensions []int
 	for i, path := range rt.Allow {
 		key := fmt.Sprintf("allow[%d]", i)
-		switch _, err := document.CompileFor(rt.Kind, path); {
+		p, err := document.CompileFor(rt.Kind, path)
+		ext, rest, extends := document.ExtensionOf(path)
+		switch {
 		case err != nil:
 			l.addf(key, "%v", err)
+		case extends && (rest != "" || ext != path):
+			l.addf(key, "%s: an extension is released by its name, without other selectors: %s", path, ext)
+		case extends:
+			extensions = append(extensions, i)
+		case p.Field().Extends():
+			list, _, _ := strings.Cut(path, "extensions")
+			l.addf(key, "%s: extensions are released one by one: %sextensions[name=NAME]", path, list)
 		case strings.Contains(path, "["):
 			l.addf(key, "%s: a field is released whole, without selector", path)
 		case !rt.allowed.add(path):
 			l.addf(key, "%s is released twice", path)
 		}
 	}
-	rt.noPrices = !rt.releasesPrices()
+	for _, i := range extensions { // behind what they stand in
+		path, key := rt.Allow[i], fmt.Sprintf("allow[%d]", i)
+		if _, ok := lib.Extensions().Of(path); !ok {
+			l.addf(key, "%s: no table declares it", path)
+		} else if !rt.allowed.name(path) {
+			l.addf(key, "%s is released twice", path)
+		}
+	}
+	rt.noPrices = !rt.releasesPrices(lib)
 	if rt.noPrices && rt.prices == nil {
 		l.addf("allow", "the route withholds prices, and routes/prices/prices.yaml does not say what they look like in texts")
 	}
 }
 
-// releasesPrices reports whether the route lets every price go that its kind of document has. One that has
-// none lets none go.
-func (rt *Route) releasesPrices() bool {
+// releasesPrices reports whether the route lets every price go that its kind of document has, those that
+// tables declare as extensions included. One that has none lets none go.
+func (rt *Route) releasesPrices(lib *mapping.Library) bool {
 	priced := false
 	for _, e := range document.Dictionary(rt.Kind) {
 		if e.Marks.Price {
@@ -196,10 +214,18 @@ func (rt *Route) releasesPrices() bool {
 			}
 		}
 	}
+	for _, key := range lib.Extensions().Keys() {
+		if d, _ := lib.Extensions().Of(key); !d.Price {
+			continue
+		}
+		if _, err := document.CompileFor(rt.Kind, key); err == nil && !rt.allowed.covers(key) {
+			return false
+		}
+	}
 	return priced
 }
 
-func (l *linter) supply(rt *Route, key string, row SupplyRow) {
+func (l *linter) supply(rt *Route, lib *mapping.Library, key string, row SupplyRow) {
 	if row.ID == "" || row.To == "" || row.Source == "" || (row.Value == "") == (len(row.Fields) == 0) {
 		l.addf(key, "a supply needs id, to, source, status and either value or fields")
 	}
@@ -237,7 +263,12 @@ func (l *linter) supply(rt *Route, key string, row SupplyRow) {
 			l.addf(key, "%s is no single value", step)
 			continue
 		}
-		if err := p.Field().Check(values[field]); err != nil {
+		at := p.Field()
+		if ext, rest, ok := document.ExtensionOf(plain(strings.TrimSuffix(row.To+"."+field, "."))); ok && rest == "value" {
+			declared, _ := lib.Extensions().Of(ext)
+			at = *declared.Field()
+		}
+		if err := at.Check(values[field]); err != nil {
 			l.addf(key, "%s: %v", step, err)
 		}
 		s.values = append(s.values, value{p, values[field]})

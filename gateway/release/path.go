@@ -30,11 +30,13 @@ func within(kind string, context *document.Path, path string) (*document.Path, e
 	return document.Compile(context.Descriptor(), path)
 }
 
-// plain is a path without selectors.
+// plain is a path without selectors, but those that name extensions.
 func plain(path string) string {
 	all := steps(path)
 	for i := range all {
-		all[i], _, _ = strings.Cut(all[i], "[")
+		if !strings.HasPrefix(all[i], "extensions[name=") {
+			all[i], _, _ = strings.Cut(all[i], "[")
+		}
 	}
 	return strings.Join(all, ".")
 }

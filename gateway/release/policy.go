@@ -58,8 +58,8 @@ func (r Released) Supplied() []Supply { return slices.Clone(r.supplied) }
 // alphabetical order.
 func (r Released) Withheld() []string { return slices.Clone(r.withheld) }
 
-// Denied are the places of attachments, in the document as it was, of kinds that the route does not
-// release.
+// Denied are the places, in the document as it was, of attachments of kinds that the route does not
+// release, and of extensions that it does not name.
 func (r Released) Denied() []string { return slices.Clone(r.denied) }
 
 // SentPath is the place, in the document as it was sent, of what the released document has at a place:
@@ -82,6 +82,7 @@ func (rt *Route) Release(p validate.Passed, rulings ...Ruling) (Released, gatewa
 		return Released{}, gateway.Faults{{Code: gateway.ReleaseKind, Severity: gateway.Error, Value: kind, Expected: gateway.Term(rt.Kind)}}
 	}
 	r := Released{doc: d, route: rt.Name, kind: rt.Kind, recipient: rt.To}
+	extensions := rt.allowed.unnamed(d)
 	r.withheld = rt.allowed.prune(document.Of(d), "")
 	slices.Sort(r.withheld)
 	r.withheld = slices.Compact(r.withheld)
@@ -91,7 +92,7 @@ func (rt *Route) Release(p validate.Passed, rulings ...Ruling) (Released, gatewa
 		r.supplied, faults = rt.prices.rule(d, rulings)
 	}
 	denied, refused := rt.Attachments.release(d)
-	r.denied, faults = denied, append(faults, refused...)
+	r.denied, faults = append(extensions, denied...), append(faults, refused...)
 	for _, s := range rt.supplies {
 		r.supplied = append(r.supplied, s.write(d)...)
 	}

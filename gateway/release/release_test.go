@@ -114,16 +114,22 @@ func world(t testing.TB, route string) (fstest.MapFS, *mapping.Library, *validat
 		"routes/headings/hs.yaml":   {Data: []byte(headings)},
 		"routes/prices/prices.yaml": {Data: looks(t)},
 	}
-	lists, env := base()
-	lib, err := mapping.Load(fsys, env, lists)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rules, err := validate.Load(fsys, env, lists)
+	lib, rules, err := loaded(fsys)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return fsys, lib, rules
+}
+
+// loaded are the tables and rules of the data.
+func loaded(fsys fstest.MapFS) (*mapping.Library, *validate.Rules, error) {
+	lists, env := base()
+	lib, err := mapping.Load(fsys, env, lists)
+	if err != nil {
+		return nil, nil, err
+	}
+	rules, err := validate.Load(fsys, env, lists)
+	return lib, rules, err
 }
 
 // looks is what prices look like, as it is shipped.

@@ -225,7 +225,7 @@ var plain = map[gateway.Code]bool{
 	gateway.MapKind: true, gateway.MapReference: true,
 	gateway.ListUnknown: true, gateway.ListOpen: true, gateway.ListNotValid: true, gateway.ListNoCounterpart: true,
 	gateway.DictionaryLength: true, gateway.DictionaryDigits: true, gateway.DictionaryItems: true, gateway.DictionaryLanguage: true,
-	gateway.DictionaryForm: true, gateway.RuleNotJudged: true,
+	gateway.DictionaryForm: true, gateway.ExtensionUnknown: true, gateway.ExtensionRepeated: true, gateway.ExtensionDepth: true, gateway.RuleNotJudged: true,
 }
 
 // withoutPayload takes the document's values out of the faults of a message that was

@@ -2,6 +2,7 @@ package validate
 
 import (
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -18,6 +19,9 @@ func (c *check) message(at *place) {
 	}
 	name := at.message.Descriptor().FullName()
 	c.byType[name] = append(c.byType[name], at)
+	if c.dictionary && at.field != nil && at.field.Extends() && !c.extension(at) {
+		return
+	}
 	for _, f := range at.message.Fields() {
 		if !f.Has(at.message) {
 			continue
@@ -56,6 +60,31 @@ func (c *check) message(at *place) {
 			}
 		}
 	}
+}
+
+// extension judges an extension by its declaration: false if there is none.
+func (c *check) extension(at *place) bool {
+	e := at.message.Interface().(*customsv1.Extension)
+	key := at.key()
+	declared, ok := c.rules.extensions.Of(key)
+	if !ok {
+		names := gateway.Phrase{}
+		if known := c.rules.extensions.Names(at.in.inside()); known != nil {
+			names = gateway.Say(gateway.WordOneOf, strings.Join(known, ", "))
+		}
+		c.fault(gateway.ExtensionUnknown, at.path(), gateway.Clip(e.GetName()), names)
+		return false
+	}
+	if first := document.Named(at.in.message, e.GetName())[0]; !declared.Repeats && first != e {
+		c.fault(gateway.ExtensionRepeated, at.path(), e.GetName(), gateway.Phrase{})
+	}
+	switch value := e.GetValue(); {
+	case value != "" && !declared.HasValue():
+		c.fault(gateway.DictionaryForm, at.path()+".value", value, gateway.Say(gateway.WordObject))
+	case value != "":
+		c.leaf(place{in: at, field: declared.Field(), index: -1}, value)
+	}
+	return true
 }
 
 func (c *check) repetitions(f *document.Field, at *place) {

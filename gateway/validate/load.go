@@ -19,6 +19,7 @@ import (
 	"customs.example/gateway/codelist"
 	"customs.example/gateway/document"
 	"customs.example/gateway/expr"
+	"customs.example/gateway/extension"
 )
 
 // Rules is every business rule that was loaded. It is safe for concurrent use.
@@ -27,6 +28,8 @@ type Rules struct {
 	all    []*Rule
 	byKind map[string][]ruleOf // rules for a kind of document, in the same order
 	files  []File
+
+	extensions *extension.Declared
 }
 
 // ruleOf is a rule made ready for one kind of document.
@@ -48,8 +51,8 @@ func (r *Rules) All() []*Rule { return r.all }
 // Files returns the files that the rules come from, sorted by name.
 func (r *Rules) Files() []File { return r.files }
 
-// Load reads every rules/NAME.vN.yaml of fsys. The error names every mistake, with
-// file, line and rule.
+// Load reads every rules/NAME.vN.yaml of fsys, and what its tables declare of extensions: mistakes in
+// that are the tables'. The error names every mistake, with file, line and rule.
 func Load(fsys fs.FS, env *expr.Env, lists *codelist.Lists) (*Rules, error) {
 	files, err := fs.Glob(fsys, "rules/*.yaml")
 	if err != nil {
@@ -58,7 +61,8 @@ func Load(fsys fs.FS, env *expr.Env, lists *codelist.Lists) (*Rules, error) {
 	if len(files) == 0 {
 		return nil, errors.New("rules: none in rules/")
 	}
-	rules := &Rules{lists: lists, byKind: make(map[string][]ruleOf)}
+	declared, _ := extension.Load(fsys) // what is wrong there, whoever loads the tables says
+	rules := &Rules{lists: lists, byKind: make(map[string][]ruleOf), extensions: declared}
 	seen := map[gateway.Code]bool{}
 	var mistakes []error
 	for _, file := range files {
@@ -80,7 +84,7 @@ func Load(fsys fs.FS, env *expr.Env, lists *codelist.Lists) (*Rules, error) {
 			mistakes = append(mistakes, fmt.Errorf("%s:1: rules %q version %d: want the file %s", file, content.Rules, content.Version, want))
 		}
 		for i, rule := range content.Rows {
-			errs := rule.prepare(env)
+			errs := rule.prepare(env, declared)
 			if seen[rule.ID] {
 				errs = append(errs, errors.New("this id is taken"))
 			}
@@ -106,7 +110,7 @@ func Load(fsys fs.FS, env *expr.Env, lists *codelist.Lists) (*Rules, error) {
 var idForm = regexp.MustCompile(`^[A-Z]{2,4}-[0-9]{4}$`)
 
 // prepare compiles the rule for each of its kinds and returns what is wrong with it.
-func (r *Rule) prepare(env *expr.Env) (errs []error) {
+func (r *Rule) prepare(env *expr.Env, declared *extension.Declared) (errs []error) {
 	mistake := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if !idForm.MatchString(string(r.ID)) {
 		mistake("id: want two to four letters, a hyphen and four digits")
@@ -145,7 +149,7 @@ func (r *Rule) prepare(env *expr.Env) (errs []error) {
 	}
 	r.compiled = map[string]*compiled{}
 	for _, kind := range kinds {
-		ready, err := r.compile(env, kind)
+		ready, err := r.compile(env, declared, kind)
 		if err != nil {
 			mistake("%s: %w", kind, err)
 			continue
@@ -155,7 +159,7 @@ func (r *Rule) prepare(env *expr.Env) (errs []error) {
 	return errs
 }
 
-func (r *Rule) compile(env *expr.Env, kind string) (*compiled, error) {
+func (r *Rule) compile(env *expr.Env, declared *extension.Declared, kind string) (*compiled, error) {
 	c := &compiled{}
 	var context protoreflect.MessageDescriptor
 	var err error
@@ -183,6 +187,16 @@ func (r *Rule) compile(env *expr.Env, kind string) (*compiled, error) {
 	}
 	if c.check, err = env.Dated(context, r.Check); err != nil {
 		return nil, fmt.Errorf("check: %w", err)
+	}
+	for _, condition := range []*expr.Condition{c.when, c.check} {
+		if condition == nil {
+			continue
+		}
+		for _, asked := range condition.Extensions() {
+			if !slices.Contains(declared.On(asked.Message), asked.Name) {
+				return nil, fmt.Errorf("no table declares an extension %q of a %s", asked.Name, asked.Message.Name())
+			}
+		}
 	}
 	if c.fromRoot = r.At == "envelope" || strings.HasPrefix(r.At, "envelope."); c.fromRoot {
 		c.at, err = document.CompileFor(kind, r.At)

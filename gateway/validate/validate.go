@@ -154,6 +154,19 @@ func (c *check) below(in *place, f *document.Field, index int, m document.Node) 
 // path is the instance path.
 func (p *place) path() string { return string(p.appendPath(nil)) }
 
+// key is the key of the extension that stands there.
+func (p *place) key() string {
+	return document.Key(p.in.inside(), p.message.Interface().(*customsv1.Extension).GetName())
+}
+
+// inside is what the keys of extensions in the message begin with: its own key, or its path.
+func (p *place) inside() string {
+	if p.in != nil && p.field.Extends() {
+		return p.key()
+	}
+	return p.path()
+}
+
 func (p *place) appendPath(b []byte) []byte {
 	if p.in == nil {
 		return b

@@ -60,6 +60,9 @@ func build(kind string, s source) *customsv1.Document {
 
 func fill(m document.Node, s source) {
 	for _, f := range m.Fields() {
+		if f.Extends() { // no table declares any
+			continue
+		}
 		path, err := document.Compile(m.Descriptor(), f.Name)
 		must(err)
 		switch f := path.Field(); {
@@ -83,6 +86,36 @@ func fill(m document.Node, s source) {
 			fill(path.Message(m, true), s)
 		}
 	}
+}
+
+// Extend gives every message of a document that takes extensions some, one inside the other as deep as
+// they may stand. No table declares them.
+func Extend(d *customsv1.Document) *customsv1.Document {
+	n := 0
+	var into func(m protoreflect.Message, depth int)
+	into = func(m protoreflect.Message, depth int) {
+		fields := m.Descriptor().Fields()
+		m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+			switch {
+			case f.Message() == nil:
+			case f.IsList():
+				for i := range v.List().Len() {
+					into(v.List().Get(i).Message(), depth)
+				}
+			default:
+				into(v.Message(), depth)
+			}
+			return true
+		})
+		if f := fields.ByName("extensions"); f != nil && depth < document.MaxExtensionDepth {
+			n++
+			e := &customsv1.Extension{Name: "x" + strconv.Itoa(n), Value: strconv.Itoa(n)}
+			into(e.ProtoReflect(), depth+1)
+			m.Mutable(f).List().Append(protoreflect.ValueOfMessage(e.ProtoReflect()))
+		}
+	}
+	into(d.ProtoReflect(), 0)
+	return d
 }
 
 // legible is a text as a reader of it leaves it.

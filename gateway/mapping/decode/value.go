@@ -107,6 +107,11 @@ func (d *decoder) take(r *program.Row, e *xmltree.Element, child int, text strin
 
 // read sets the value that a row has read and links it to its place.
 func (d *decoder) read(r *program.Row, inner, at *trace.Context, link trace.Record, value string) *gateway.Fault {
+	if r.Extends {
+		if err := r.Value.Leaf.Check(value); err != nil {
+			return convert.NotConverted(err, link.Text)
+		}
+	}
 	index, err := put(r, at, value)
 	if err != nil {
 		return convert.NotConverted(err, link.Text)

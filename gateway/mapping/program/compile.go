@@ -7,6 +7,7 @@ import (
 	"customs.example/gateway/codelist"
 	"customs.example/gateway/document"
 	"customs.example/gateway/expr"
+	"customs.example/gateway/extension"
 	"customs.example/gateway/mapping/convert"
 	"customs.example/gateway/mapping/datafile"
 	"customs.example/gateway/mapping/table"
@@ -157,14 +158,16 @@ func (c *compiler) job(r *Row, f *table.Row, errorf func(string, ...any)) {
 // rows without conditions.
 func Compile(file *datafile.File, h *table.Head, f table.Content, env *expr.Env, lists *codelist.Lists) *Program {
 	file.Used = map[string]string{}
-	c := &compiler{File: file, head: h, made: &Program{Head: h, lists: lists}, env: env, lists: lists, ids: map[string]bool{}, fields: map[string]*Row{}, stores: map[string]*Row{}}
+	c := &compiler{File: file, head: h, made: &Program{Head: h, lists: lists}, env: env, lists: lists, ids: map[string]bool{}, fields: map[string]*Row{}, stores: map[string]*Row{}, declared: extension.Of(f.Document, f.Extensions), used: map[string]bool{}}
 	if c.offices = f.ZoneOf; c.offices != nil && f.Zone == "" {
 		c.At("$.zone_of", "zone_of without zone, expected the zone that is assumed where the office's is not known")
 	}
+	c.made.Extensions = c.declared
 	c.zone = c.location("$.zone", "", f.Zone)
 	c.spaces = f.Space
 	c.compile(f)
 	if file.Overlaid == nil {
+		c.unused("$.extensions", f)
 		c.made.Examples = c.documents(f.Examples)
 	}
 	return c.made

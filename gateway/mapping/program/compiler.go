@@ -6,6 +6,7 @@ import (
 
 	"customs.example/gateway/codelist"
 	"customs.example/gateway/expr"
+	"customs.example/gateway/extension"
 	"customs.example/gateway/mapping/datafile"
 	"customs.example/gateway/mapping/table"
 )
@@ -21,6 +22,9 @@ type compiler struct {
 	offices []string // whose local time the table writes
 	ids     map[string]bool
 	spaces  string // of the table: what texts that people write do with white space
+
+	declared *extension.Declared // what the table declares of extensions
+	used     map[string]bool     // keys of those that rows use
 
 	fields map[string]*Row // that read into a canonical path
 	stores map[string]*Row // that collect a canonical path

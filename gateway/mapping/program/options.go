@@ -31,6 +31,12 @@ func (c *compiler) condition(r *Row, f *table.Row, p place, errorf func(string, 
 	}
 	if err != nil {
 		errorf("%s, expected a condition on %s", strings.Join(strings.Fields(err.Error()), " "), md.Name())
+		return
+	}
+	for _, asked := range r.When.Extensions() {
+		if !slices.Contains(c.declared.On(asked.Message), asked.Name) {
+			errorf("when asks for extension %q of a %s, which the table does not declare", asked.Name, asked.Message.Name())
+		}
 	}
 }
 
@@ -58,7 +64,7 @@ func (c *compiler) options(r *Row, f *table.Row, node string, errorf func(string
 		key   string
 		fits  bool
 	}{
-		{f.List != "", "list", isValue}, {f.Use != "", "use", isValue || isNumber}, {f.Default.Given, "default", isValue && f.Each == ""}, {f.Empty.Given, "empty", isValue && f.Each == "" && f.Language == nil && !f.Key}, {f.Equal, "equal", r.Job == Every && r.Encodes()}, {f.Spelling, "spelling", isValue && !r.Each && v.Field == document.Decimal && (f.Use == "" || f.Use == "comma")},
+		{f.List != "", "list", isValue}, {f.Use != "", "use", isValue || isNumber}, {f.Default.Given, "default", isValue && f.Each == ""}, {f.Empty.Given, "empty", isValue && f.Each == "" && f.Language == nil && !f.Key}, {f.Equal, "equal", r.Job == Every && r.Encodes()}, {f.Spelling, "spelling", isValue && !r.Each && !r.Extends && v.Field == document.Decimal && (f.Use == "" || f.Use == "comma")},
 		{f.Language != nil, "language", isValue && f.Each == "" && len(f.Language) > 0}, {f.Time != "", "time", isValue},
 		{f.Like != "", "like", isValue}, {f.There != "", "there", r.Job == Group && r.Decodes()},
 		{f.Max != 0, "max", (isValue || isNumber) && f.Max > 0}, {f.OnOverflow != "", "on_overflow", isValue && f.Max > 0},
@@ -150,6 +156,9 @@ func (c *compiler) space(r *Row, f *table.Row, errorf func(string, ...any)) {
 	field := r.Path.Field()
 	if r.Text != nil {
 		field = r.Text.Field()
+	}
+	if r.Extends {
+		field = *r.declared
 	}
 	r.Value.Leaf, r.Value.Prose = field, field.Prose()
 	switch cmp.Or(f.Space, c.spaces) {

@@ -56,9 +56,9 @@ func (c *compiler) paths(r *Row, f *table.Row, p place, errorf func(string, ...a
 	if f.In != "" || f.By != "" {
 		c.looksUp(r, f, p, errorf)
 	}
-	field := path.Field()
-	r.Value.Field = field.Type
 	full := inner.full(source)
+	field := c.field(r, f, path, full, errorf)
+	r.Value.Field = field.Type
 	if path.Many() && r.Job != Count && r.Job != Sum && r.Job != Every && !(f.Each != "" && path.Repeated() || f.Language != nil) {
 		errorf("%s is a list, expected each, or a selector such as [0]", source)
 	}
@@ -125,7 +125,11 @@ func (c *compiler) paths(r *Row, f *table.Row, p place, errorf func(string, ...a
 	if f.Each == "" && f.With == "" {
 		return p
 	}
-	return inner.inside(r, source)
+	within := inner.inside(r, source)
+	if f.Each != "" && field.Extends() {
+		within.prefix += "[name=" + c.repeated(f, within.prefix, errorf) + "]"
+	}
+	return within
 }
 
 // elements compiles the list whose elements a value that stands once is read into, and

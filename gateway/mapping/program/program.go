@@ -11,6 +11,7 @@ import (
 	"customs.example/gateway"
 	"customs.example/gateway/codelist"
 	"customs.example/gateway/document"
+	"customs.example/gateway/extension"
 	"customs.example/gateway/mapping/table"
 	"customs.example/gateway/xmltree"
 )
@@ -26,6 +27,8 @@ type Program struct {
 	Offices  []Office
 	Variants []Variant // on which the table reads a document
 	Examples []table.TableExample
+
+	Extensions *extension.Declared // what the table declares
 
 	lists *codelist.Lists
 }

@@ -38,19 +38,20 @@ type Row struct {
 	Steps []table.Step // elements to the target, relative to the enclosing row's element
 	Attr  *table.Step  // the attribute, for an attribute's row
 
-	Reach  int            // contexts outwards that Path starts from
-	Hops   []*Row         // the lists that each passes through before its own
-	Path   *document.Path // from, with, each, set, count, sum or refer; nil for ordinals, constants and plain groups
-	Each   bool           // repeats for every element of Path
-	Scalar bool           // each over texts
-	Item   bool           // the value is a text of such a list: this row's, or the enclosing one's
-	Tag    *document.Path // language and value of an element of Path, for a row of languages
-	Text   *document.Path
-	Value  convert.Value
-	Second *Row // the after of a before: both stand in one text
-	When   *expr.Condition
-	Always bool
-	Equal  bool // of a value that stands for a list: all its elements must say it
+	Reach   int            // contexts outwards that Path starts from
+	Hops    []*Row         // the lists that each passes through before its own
+	Path    *document.Path // from, with, each, set, count, sum or refer; nil for ordinals, constants and plain groups
+	Each    bool           // repeats for every element of Path
+	Scalar  bool           // each over texts
+	Item    bool           // the value is a text of such a list: this row's, or the enclosing one's
+	Tag     *document.Path // language and value of an element of Path, for a row of languages
+	Text    *document.Path
+	Value   convert.Value
+	Second  *Row // the after of a before: both stand in one text
+	When    *expr.Condition
+	Always  bool
+	Equal   bool // of a value that stands for a list: all its elements must say it
+	Extends bool // the value is an extension's, of the form that is declared: Value.Leaf
 
 	Keys    [][]*Row         // of a group: keys of each hop, then of its own list
 	Collect []*document.Path // of a group: the messages that others refer to
@@ -71,6 +72,8 @@ type Row struct {
 	Decoding *Decoding // of a group
 	Shared   bool      // another row reads into the same field
 	Spread   *Spread   // the value that stands once is read into the elements of a list
+
+	declared *document.Field // of an extension's value
 
 	parent *Row
 	rows   []*Row // of a group, whatever their direction
@@ -186,6 +189,8 @@ func (r *Row) Field() *document.Field {
 		return nil
 	case r.Text != nil:
 		field = r.Text.Field()
+	case r.Extends:
+		field = *r.declared
 	default:
 		field = r.Path.Field()
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"customs.example/gateway/document"
+	"customs.example/gateway/extension"
 	"customs.example/gateway/mapping/convert"
 	"customs.example/gateway/mapping/datafile"
 )
@@ -32,6 +33,11 @@ type Content struct {
 	Fragments  map[string][]Row  `yaml:"fragments"` // rows that stand wherever a row uses them, by name
 	Rows       []Row             `yaml:"rows"`
 	Examples   []Example         `yaml:"examples"`
+
+	// Values that the canonical document has no field for: by place, the path of a message.
+	Extensions map[string][]extension.Declaration `yaml:"extensions"`
+
+	Altered bool `yaml:"-"` // one row is otherwise, to see what that does: what is declared need not be used
 }
 
 // validity are the first and the last day of something, both inclusive and optional.

@@ -61,7 +61,7 @@ func Read(f *datafile.File, raw []byte, rowsLater bool) (*Source, bool) {
 // and lines.
 func (s *Source) otherwise(row string, change func(*Row) error) (*Source, error) {
 	changed := &Source{File: &datafile.File{Name: s.File.Name, Lines: s.Lines}, Content: s.Content, digest: s.digest}
-	changed.Rows = cloneRows(s.Rows)
+	changed.Rows, changed.Altered = cloneRows(s.Rows), true
 	return changed, change(find(changed.Rows, row))
 }
 

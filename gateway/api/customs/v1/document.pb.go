@@ -936,6 +936,7 @@ type Envelope struct {
 	References []*Reference `protobuf:"bytes,6,rep,name=references,proto3" json:"references,omitempty"`
 	// Values of a national header that tables declare and nothing else reads.
 	Header        []*HeaderValue `protobuf:"bytes,7,rep,name=header,proto3" json:"header,omitempty"`
+	Extensions    []*Extension   `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1019,12 +1020,20 @@ func (x *Envelope) GetHeader() []*HeaderValue {
 	return nil
 }
 
+func (x *Envelope) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // Reference names another document.
 type Reference struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Kind          ReferenceKind          `protobuf:"varint,1,opt,name=kind,proto3,enum=customs.v1.ReferenceKind" json:"kind,omitempty"`
 	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
 	Date          *Date                  `protobuf:"bytes,3,opt,name=date,proto3" json:"date,omitempty"`
+	Extensions    []*Extension           `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1076,6 +1085,13 @@ func (x *Reference) GetId() string {
 func (x *Reference) GetDate() *Date {
 	if x != nil {
 		return x.Date
+	}
+	return nil
+}
+
+func (x *Reference) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
 	}
 	return nil
 }
@@ -1132,6 +1148,71 @@ func (x *HeaderValue) GetValue() string {
 	return ""
 }
 
+// Extension is a value of a national format for which the message that it stands in has no field.
+// Tables declare it, by its place and name, with its type, length and marks; what none declares is
+// refused, and what no route names does not travel. Every message has room for extensions but those
+// that are a value themselves: Decimal, Instant, Date, Text and HeaderValue. They nest four deep.
+type Extension struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// In the lexical form of the type that is declared.
+	Value         string       `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	Extensions    []*Extension `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Extension) Reset() {
+	*x = Extension{}
+	mi := &file_customs_v1_document_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Extension) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Extension) ProtoMessage() {}
+
+func (x *Extension) ProtoReflect() protoreflect.Message {
+	mi := &file_customs_v1_document_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Extension.ProtoReflect.Descriptor instead.
+func (*Extension) Descriptor() ([]byte, []int) {
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Extension) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Extension) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *Extension) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // Decimal is a decimal number in plain notation: -?digits[.digits]. Never a float.
 type Decimal struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1145,7 +1226,7 @@ type Decimal struct {
 
 func (x *Decimal) Reset() {
 	*x = Decimal{}
-	mi := &file_customs_v1_document_proto_msgTypes[4]
+	mi := &file_customs_v1_document_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1157,7 +1238,7 @@ func (x *Decimal) String() string {
 func (*Decimal) ProtoMessage() {}
 
 func (x *Decimal) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[4]
+	mi := &file_customs_v1_document_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1170,7 +1251,7 @@ func (x *Decimal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decimal.ProtoReflect.Descriptor instead.
 func (*Decimal) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{4}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Decimal) GetValue() string {
@@ -1197,7 +1278,7 @@ type Instant struct {
 
 func (x *Instant) Reset() {
 	*x = Instant{}
-	mi := &file_customs_v1_document_proto_msgTypes[5]
+	mi := &file_customs_v1_document_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1209,7 +1290,7 @@ func (x *Instant) String() string {
 func (*Instant) ProtoMessage() {}
 
 func (x *Instant) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[5]
+	mi := &file_customs_v1_document_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1222,7 +1303,7 @@ func (x *Instant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Instant.ProtoReflect.Descriptor instead.
 func (*Instant) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{5}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Instant) GetValue() string {
@@ -1242,7 +1323,7 @@ type Date struct {
 
 func (x *Date) Reset() {
 	*x = Date{}
-	mi := &file_customs_v1_document_proto_msgTypes[6]
+	mi := &file_customs_v1_document_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1254,7 +1335,7 @@ func (x *Date) String() string {
 func (*Date) ProtoMessage() {}
 
 func (x *Date) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[6]
+	mi := &file_customs_v1_document_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1267,7 +1348,7 @@ func (x *Date) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Date.ProtoReflect.Descriptor instead.
 func (*Date) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{6}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Date) GetValue() string {
@@ -1289,7 +1370,7 @@ type Text struct {
 
 func (x *Text) Reset() {
 	*x = Text{}
-	mi := &file_customs_v1_document_proto_msgTypes[7]
+	mi := &file_customs_v1_document_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1301,7 +1382,7 @@ func (x *Text) String() string {
 func (*Text) ProtoMessage() {}
 
 func (x *Text) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[7]
+	mi := &file_customs_v1_document_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1314,7 +1395,7 @@ func (x *Text) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Text.ProtoReflect.Descriptor instead.
 func (*Text) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{7}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Text) GetLanguage() string {
@@ -1336,13 +1417,14 @@ type Money struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Amount        *Decimal               `protobuf:"bytes,1,opt,name=amount,proto3" json:"amount,omitempty"`
 	Currency      string                 `protobuf:"bytes,2,opt,name=currency,proto3" json:"currency,omitempty"`
+	Extensions    []*Extension           `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Money) Reset() {
 	*x = Money{}
-	mi := &file_customs_v1_document_proto_msgTypes[8]
+	mi := &file_customs_v1_document_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1354,7 +1436,7 @@ func (x *Money) String() string {
 func (*Money) ProtoMessage() {}
 
 func (x *Money) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[8]
+	mi := &file_customs_v1_document_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1367,7 +1449,7 @@ func (x *Money) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Money.ProtoReflect.Descriptor instead.
 func (*Money) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{8}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Money) GetAmount() *Decimal {
@@ -1384,18 +1466,26 @@ func (x *Money) GetCurrency() string {
 	return ""
 }
 
+func (x *Money) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // Weight is a mass in kilograms and how it was found.
 type Weight struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Kilograms     *Decimal               `protobuf:"bytes,1,opt,name=kilograms,proto3" json:"kilograms,omitempty"`
 	Method        WeightMethod           `protobuf:"varint,2,opt,name=method,proto3,enum=customs.v1.WeightMethod" json:"method,omitempty"`
+	Extensions    []*Extension           `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Weight) Reset() {
 	*x = Weight{}
-	mi := &file_customs_v1_document_proto_msgTypes[9]
+	mi := &file_customs_v1_document_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1407,7 +1497,7 @@ func (x *Weight) String() string {
 func (*Weight) ProtoMessage() {}
 
 func (x *Weight) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[9]
+	mi := &file_customs_v1_document_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1420,7 +1510,7 @@ func (x *Weight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Weight.ProtoReflect.Descriptor instead.
 func (*Weight) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{9}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Weight) GetKilograms() *Decimal {
@@ -1437,18 +1527,26 @@ func (x *Weight) GetMethod() WeightMethod {
 	return WeightMethod_WEIGHT_METHOD_UNSPECIFIED
 }
 
+func (x *Weight) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // Measure is a quantity in a UN/CEFACT Recommendation 20 unit.
 type Measure struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Quantity      *Decimal               `protobuf:"bytes,1,opt,name=quantity,proto3" json:"quantity,omitempty"`
 	Unit          string                 `protobuf:"bytes,2,opt,name=unit,proto3" json:"unit,omitempty"`
+	Extensions    []*Extension           `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Measure) Reset() {
 	*x = Measure{}
-	mi := &file_customs_v1_document_proto_msgTypes[10]
+	mi := &file_customs_v1_document_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1460,7 +1558,7 @@ func (x *Measure) String() string {
 func (*Measure) ProtoMessage() {}
 
 func (x *Measure) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[10]
+	mi := &file_customs_v1_document_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1473,7 +1571,7 @@ func (x *Measure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Measure.ProtoReflect.Descriptor instead.
 func (*Measure) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{10}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Measure) GetQuantity() *Decimal {
@@ -1490,6 +1588,13 @@ func (x *Measure) GetUnit() string {
 	return ""
 }
 
+func (x *Measure) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // Office is a customs office.
 type Office struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
@@ -1497,15 +1602,16 @@ type Office struct {
 	Code           string                 `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`
 	Name           []*Text                `protobuf:"bytes,3,rep,name=name,proto3" json:"name,omitempty"`
 	// The border checkpoint the office works at.
-	Checkpoint     string  `protobuf:"bytes,4,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
-	CheckpointName []*Text `protobuf:"bytes,5,rep,name=checkpoint_name,json=checkpointName,proto3" json:"checkpoint_name,omitempty"`
+	Checkpoint     string       `protobuf:"bytes,4,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
+	CheckpointName []*Text      `protobuf:"bytes,5,rep,name=checkpoint_name,json=checkpointName,proto3" json:"checkpoint_name,omitempty"`
+	Extensions     []*Extension `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Office) Reset() {
 	*x = Office{}
-	mi := &file_customs_v1_document_proto_msgTypes[11]
+	mi := &file_customs_v1_document_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1517,7 +1623,7 @@ func (x *Office) String() string {
 func (*Office) ProtoMessage() {}
 
 func (x *Office) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[11]
+	mi := &file_customs_v1_document_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1530,7 +1636,7 @@ func (x *Office) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Office.ProtoReflect.Descriptor instead.
 func (*Office) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{11}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Office) GetAdministration() string {
@@ -1568,6 +1674,13 @@ func (x *Office) GetCheckpointName() []*Text {
 	return nil
 }
 
+func (x *Office) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // Party is a person or a firm in some role; the referencing field says which.
 type Party struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
@@ -1578,13 +1691,14 @@ type Party struct {
 	Communications []*Communication       `protobuf:"bytes,5,rep,name=communications,proto3" json:"communications,omitempty"`
 	Contacts       []*Contact             `protobuf:"bytes,6,rep,name=contacts,proto3" json:"contacts,omitempty"`
 	ShortName      []*Text                `protobuf:"bytes,7,rep,name=short_name,json=shortName,proto3" json:"short_name,omitempty"`
+	Extensions     []*Extension           `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Party) Reset() {
 	*x = Party{}
-	mi := &file_customs_v1_document_proto_msgTypes[12]
+	mi := &file_customs_v1_document_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1596,7 +1710,7 @@ func (x *Party) String() string {
 func (*Party) ProtoMessage() {}
 
 func (x *Party) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[12]
+	mi := &file_customs_v1_document_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1609,7 +1723,7 @@ func (x *Party) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Party.ProtoReflect.Descriptor instead.
 func (*Party) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{12}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Party) GetName() []*Text {
@@ -1661,19 +1775,27 @@ func (x *Party) GetShortName() []*Text {
 	return nil
 }
 
+func (x *Party) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // PartyId is an identifier by its scheme: usual schemes are CUSTOMS (the code a
 // national customs message carries), USCC, INN, KPP, OGRN, BIN, IIN, UIN, UNP, AEO.
 type PartyId struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Scheme        string                 `protobuf:"bytes,1,opt,name=scheme,proto3" json:"scheme,omitempty"`
 	Value         string                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	Extensions    []*Extension           `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PartyId) Reset() {
 	*x = PartyId{}
-	mi := &file_customs_v1_document_proto_msgTypes[13]
+	mi := &file_customs_v1_document_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1685,7 +1807,7 @@ func (x *PartyId) String() string {
 func (*PartyId) ProtoMessage() {}
 
 func (x *PartyId) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[13]
+	mi := &file_customs_v1_document_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1698,7 +1820,7 @@ func (x *PartyId) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartyId.ProtoReflect.Descriptor instead.
 func (*PartyId) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{13}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *PartyId) GetScheme() string {
@@ -1715,6 +1837,13 @@ func (x *PartyId) GetValue() string {
 	return ""
 }
 
+func (x *PartyId) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 type Address struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Line     []*Text                `protobuf:"bytes,1,rep,name=line,proto3" json:"line,omitempty"`
@@ -1728,14 +1857,15 @@ type Address struct {
 	House    string                 `protobuf:"bytes,9,opt,name=house,proto3" json:"house,omitempty"`
 	Room     string                 `protobuf:"bytes,10,opt,name=room,proto3" json:"room,omitempty"`
 	// 1 registration, 2 actual, 3 postal.
-	Kind          string `protobuf:"bytes,11,opt,name=kind,proto3" json:"kind,omitempty"`
+	Kind          string       `protobuf:"bytes,11,opt,name=kind,proto3" json:"kind,omitempty"`
+	Extensions    []*Extension `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Address) Reset() {
 	*x = Address{}
-	mi := &file_customs_v1_document_proto_msgTypes[14]
+	mi := &file_customs_v1_document_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1747,7 +1877,7 @@ func (x *Address) String() string {
 func (*Address) ProtoMessage() {}
 
 func (x *Address) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[14]
+	mi := &file_customs_v1_document_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1760,7 +1890,7 @@ func (x *Address) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Address.ProtoReflect.Descriptor instead.
 func (*Address) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{14}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Address) GetLine() []*Text {
@@ -1840,18 +1970,26 @@ func (x *Address) GetKind() string {
 	return ""
 }
 
+func (x *Address) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 type Communication struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// TE telephone, EM e-mail, FX fax (UN/EDIFACT 3155).
-	Kind          string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
-	Value         string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	Kind          string       `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Value         string       `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	Extensions    []*Extension `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Communication) Reset() {
 	*x = Communication{}
-	mi := &file_customs_v1_document_proto_msgTypes[15]
+	mi := &file_customs_v1_document_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1863,7 +2001,7 @@ func (x *Communication) String() string {
 func (*Communication) ProtoMessage() {}
 
 func (x *Communication) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[15]
+	mi := &file_customs_v1_document_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1876,7 +2014,7 @@ func (x *Communication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Communication.ProtoReflect.Descriptor instead.
 func (*Communication) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{15}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Communication) GetKind() string {
@@ -1893,17 +2031,25 @@ func (x *Communication) GetValue() string {
 	return ""
 }
 
+func (x *Communication) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 type Contact struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	Name           string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	Communications []*Communication       `protobuf:"bytes,2,rep,name=communications,proto3" json:"communications,omitempty"`
+	Extensions     []*Extension           `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Contact) Reset() {
 	*x = Contact{}
-	mi := &file_customs_v1_document_proto_msgTypes[16]
+	mi := &file_customs_v1_document_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1915,7 +2061,7 @@ func (x *Contact) String() string {
 func (*Contact) ProtoMessage() {}
 
 func (x *Contact) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[16]
+	mi := &file_customs_v1_document_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1928,7 +2074,7 @@ func (x *Contact) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Contact.ProtoReflect.Descriptor instead.
 func (*Contact) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{16}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Contact) GetName() string {
@@ -1945,6 +2091,13 @@ func (x *Contact) GetCommunications() []*Communication {
 	return nil
 }
 
+func (x *Contact) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // Person is a natural person: a driver, a signatory.
 type Person struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1955,13 +2108,14 @@ type Person struct {
 	GivenName     string                 `protobuf:"bytes,5,opt,name=given_name,json=givenName,proto3" json:"given_name,omitempty"`
 	MiddleName    string                 `protobuf:"bytes,6,opt,name=middle_name,json=middleName,proto3" json:"middle_name,omitempty"`
 	Role          string                 `protobuf:"bytes,7,opt,name=role,proto3" json:"role,omitempty"`
+	Extensions    []*Extension           `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Person) Reset() {
 	*x = Person{}
-	mi := &file_customs_v1_document_proto_msgTypes[17]
+	mi := &file_customs_v1_document_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1973,7 +2127,7 @@ func (x *Person) String() string {
 func (*Person) ProtoMessage() {}
 
 func (x *Person) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[17]
+	mi := &file_customs_v1_document_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1986,7 +2140,7 @@ func (x *Person) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Person.ProtoReflect.Descriptor instead.
 func (*Person) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{17}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Person) GetName() string {
@@ -2038,6 +2192,13 @@ func (x *Person) GetRole() string {
 	return ""
 }
 
+func (x *Person) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // Transport is what carries the goods over the border.
 type Transport struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2055,14 +2216,15 @@ type Transport struct {
 	Empty   *bool                `protobuf:"varint,9,opt,name=empty,proto3,oneof" json:"empty,omitempty"`
 	Permits []*DocumentReference `protobuf:"bytes,10,rep,name=permits,proto3" json:"permits,omitempty"`
 	// Index of a train.
-	TrainIndex    string `protobuf:"bytes,11,opt,name=train_index,json=trainIndex,proto3" json:"train_index,omitempty"`
+	TrainIndex    string       `protobuf:"bytes,11,opt,name=train_index,json=trainIndex,proto3" json:"train_index,omitempty"`
+	Extensions    []*Extension `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Transport) Reset() {
 	*x = Transport{}
-	mi := &file_customs_v1_document_proto_msgTypes[18]
+	mi := &file_customs_v1_document_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2074,7 +2236,7 @@ func (x *Transport) String() string {
 func (*Transport) ProtoMessage() {}
 
 func (x *Transport) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[18]
+	mi := &file_customs_v1_document_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2087,7 +2249,7 @@ func (x *Transport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transport.ProtoReflect.Descriptor instead.
 func (*Transport) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{18}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Transport) GetMode() string {
@@ -2167,6 +2329,13 @@ func (x *Transport) GetTrainIndex() string {
 	return ""
 }
 
+func (x *Transport) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // Vehicle is one vehicle: a tractor, trailer, chassis, wagon or locomotive.
 type Vehicle struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2190,15 +2359,16 @@ type Vehicle struct {
 	// Empty, when the vehicles of one train or road train differ in that.
 	Empty *bool `protobuf:"varint,15,opt,name=empty,proto3,oneof" json:"empty,omitempty"`
 	// On its way back to its owner.
-	Returning     *bool  `protobuf:"varint,16,opt,name=returning,proto3,oneof" json:"returning,omitempty"`
-	Owner         *Party `protobuf:"bytes,17,opt,name=owner,proto3" json:"owner,omitempty"`
+	Returning     *bool        `protobuf:"varint,16,opt,name=returning,proto3,oneof" json:"returning,omitempty"`
+	Owner         *Party       `protobuf:"bytes,17,opt,name=owner,proto3" json:"owner,omitempty"`
+	Extensions    []*Extension `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Vehicle) Reset() {
 	*x = Vehicle{}
-	mi := &file_customs_v1_document_proto_msgTypes[19]
+	mi := &file_customs_v1_document_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2210,7 +2380,7 @@ func (x *Vehicle) String() string {
 func (*Vehicle) ProtoMessage() {}
 
 func (x *Vehicle) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[19]
+	mi := &file_customs_v1_document_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2223,7 +2393,7 @@ func (x *Vehicle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Vehicle.ProtoReflect.Descriptor instead.
 func (*Vehicle) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{19}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Vehicle) GetRole() VehicleRole {
@@ -2345,6 +2515,13 @@ func (x *Vehicle) GetOwner() *Party {
 	return nil
 }
 
+func (x *Vehicle) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 type ItineraryPoint struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Sequence      *uint32                `protobuf:"varint,1,opt,name=sequence,proto3,oneof" json:"sequence,omitempty"`
@@ -2352,13 +2529,14 @@ type ItineraryPoint struct {
 	Place         []*Text                `protobuf:"bytes,3,rep,name=place,proto3" json:"place,omitempty"`
 	Office        *Office                `protobuf:"bytes,4,opt,name=office,proto3" json:"office,omitempty"`
 	Date          *Date                  `protobuf:"bytes,5,opt,name=date,proto3" json:"date,omitempty"`
+	Extensions    []*Extension           `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ItineraryPoint) Reset() {
 	*x = ItineraryPoint{}
-	mi := &file_customs_v1_document_proto_msgTypes[20]
+	mi := &file_customs_v1_document_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2370,7 +2548,7 @@ func (x *ItineraryPoint) String() string {
 func (*ItineraryPoint) ProtoMessage() {}
 
 func (x *ItineraryPoint) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[20]
+	mi := &file_customs_v1_document_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2383,7 +2561,7 @@ func (x *ItineraryPoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ItineraryPoint.ProtoReflect.Descriptor instead.
 func (*ItineraryPoint) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{20}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ItineraryPoint) GetSequence() uint32 {
@@ -2421,6 +2599,13 @@ func (x *ItineraryPoint) GetDate() *Date {
 	return nil
 }
 
+func (x *ItineraryPoint) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // LoadUnit is what holds goods and can be sealed: a container, a trailer's body, a
 // wagon's body. It has an identity of its own, apart from what carries it.
 type LoadUnit struct {
@@ -2439,14 +2624,15 @@ type LoadUnit struct {
 	// Assignments to vehicles, oldest first.
 	Assignments []*Assignment `protobuf:"bytes,9,rep,name=assignments,proto3" json:"assignments,omitempty"`
 	// What was seen of it, such as damage.
-	Remarks       []*Text `protobuf:"bytes,10,rep,name=remarks,proto3" json:"remarks,omitempty"`
+	Remarks       []*Text      `protobuf:"bytes,10,rep,name=remarks,proto3" json:"remarks,omitempty"`
+	Extensions    []*Extension `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *LoadUnit) Reset() {
 	*x = LoadUnit{}
-	mi := &file_customs_v1_document_proto_msgTypes[21]
+	mi := &file_customs_v1_document_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2458,7 +2644,7 @@ func (x *LoadUnit) String() string {
 func (*LoadUnit) ProtoMessage() {}
 
 func (x *LoadUnit) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[21]
+	mi := &file_customs_v1_document_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2471,7 +2657,7 @@ func (x *LoadUnit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoadUnit.ProtoReflect.Descriptor instead.
 func (*LoadUnit) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{21}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *LoadUnit) GetId() string {
@@ -2544,6 +2730,13 @@ func (x *LoadUnit) GetRemarks() []*Text {
 	return nil
 }
 
+func (x *LoadUnit) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // Assignment says which vehicle carried a load unit, from when, where and why.
 type Assignment struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -2552,14 +2745,15 @@ type Assignment struct {
 	Office  *Office                `protobuf:"bytes,3,opt,name=office,proto3" json:"office,omitempty"`
 	Reason  []*Text                `protobuf:"bytes,4,rep,name=reason,proto3" json:"reason,omitempty"`
 	// The act that records it.
-	Act           string `protobuf:"bytes,5,opt,name=act,proto3" json:"act,omitempty"`
+	Act           string       `protobuf:"bytes,5,opt,name=act,proto3" json:"act,omitempty"`
+	Extensions    []*Extension `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Assignment) Reset() {
 	*x = Assignment{}
-	mi := &file_customs_v1_document_proto_msgTypes[22]
+	mi := &file_customs_v1_document_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2571,7 +2765,7 @@ func (x *Assignment) String() string {
 func (*Assignment) ProtoMessage() {}
 
 func (x *Assignment) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[22]
+	mi := &file_customs_v1_document_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2584,7 +2778,7 @@ func (x *Assignment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assignment.ProtoReflect.Descriptor instead.
 func (*Assignment) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{22}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Assignment) GetVehicle() string {
@@ -2622,6 +2816,13 @@ func (x *Assignment) GetAct() string {
 	return ""
 }
 
+func (x *Assignment) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // Seal is one seal with its history.
 type Seal struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2631,13 +2832,14 @@ type Seal struct {
 	// M mechanical, E electronic, T unsealable.
 	Kind          string       `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
 	Events        []*SealEvent `protobuf:"bytes,4,rep,name=events,proto3" json:"events,omitempty"`
+	Extensions    []*Extension `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Seal) Reset() {
 	*x = Seal{}
-	mi := &file_customs_v1_document_proto_msgTypes[23]
+	mi := &file_customs_v1_document_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2649,7 +2851,7 @@ func (x *Seal) String() string {
 func (*Seal) ProtoMessage() {}
 
 func (x *Seal) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[23]
+	mi := &file_customs_v1_document_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2662,7 +2864,7 @@ func (x *Seal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Seal.ProtoReflect.Descriptor instead.
 func (*Seal) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{23}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Seal) GetId() string {
@@ -2693,6 +2895,13 @@ func (x *Seal) GetEvents() []*SealEvent {
 	return nil
 }
 
+func (x *Seal) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // Attachment is an image or a scan that goes with a document. Only what it is stands in the document,
 // its bytes do not.
 type Attachment struct {
@@ -2704,14 +2913,15 @@ type Attachment struct {
 	// In bytes.
 	Size *uint64 `protobuf:"varint,4,opt,name=size,proto3,oneof" json:"size,omitempty"`
 	// Of its bytes, as 64 hexadecimal digits in lower case.
-	Sha256        string `protobuf:"bytes,5,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	Sha256        string       `protobuf:"bytes,5,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	Extensions    []*Extension `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Attachment) Reset() {
 	*x = Attachment{}
-	mi := &file_customs_v1_document_proto_msgTypes[24]
+	mi := &file_customs_v1_document_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2723,7 +2933,7 @@ func (x *Attachment) String() string {
 func (*Attachment) ProtoMessage() {}
 
 func (x *Attachment) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[24]
+	mi := &file_customs_v1_document_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2736,7 +2946,7 @@ func (x *Attachment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attachment.ProtoReflect.Descriptor instead.
 func (*Attachment) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{24}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Attachment) GetName() string {
@@ -2774,20 +2984,28 @@ func (x *Attachment) GetSha256() string {
 	return ""
 }
 
+func (x *Attachment) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 type SealEvent struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Kind   SealEventKind          `protobuf:"varint,1,opt,name=kind,proto3,enum=customs.v1.SealEventKind" json:"kind,omitempty"`
 	Office *Office                `protobuf:"bytes,2,opt,name=office,proto3" json:"office,omitempty"`
 	At     *Instant               `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
 	// The act that records it.
-	Act           string `protobuf:"bytes,4,opt,name=act,proto3" json:"act,omitempty"`
+	Act           string       `protobuf:"bytes,4,opt,name=act,proto3" json:"act,omitempty"`
+	Extensions    []*Extension `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SealEvent) Reset() {
 	*x = SealEvent{}
-	mi := &file_customs_v1_document_proto_msgTypes[25]
+	mi := &file_customs_v1_document_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2799,7 +3017,7 @@ func (x *SealEvent) String() string {
 func (*SealEvent) ProtoMessage() {}
 
 func (x *SealEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[25]
+	mi := &file_customs_v1_document_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2812,7 +3030,7 @@ func (x *SealEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SealEvent.ProtoReflect.Descriptor instead.
 func (*SealEvent) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{25}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SealEvent) GetKind() SealEventKind {
@@ -2843,25 +3061,33 @@ func (x *SealEvent) GetAct() string {
 	return ""
 }
 
+func (x *SealEvent) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // Totals of a document or a consignment, as declared by the sender.
 type Totals struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Items    *uint64                `protobuf:"varint,1,opt,name=items,proto3,oneof" json:"items,omitempty"`
 	Packages *uint64                `protobuf:"varint,2,opt,name=packages,proto3,oneof" json:"packages,omitempty"`
 	// Type of the packages counted, canonical list package (UN/ECE Recommendation 21).
-	PackageType   string   `protobuf:"bytes,3,opt,name=package_type,json=packageType,proto3" json:"package_type,omitempty"`
-	GrossMass     *Weight  `protobuf:"bytes,4,opt,name=gross_mass,json=grossMass,proto3" json:"gross_mass,omitempty"`
-	Value         *Money   `protobuf:"bytes,5,opt,name=value,proto3" json:"value,omitempty"`
-	Pages         *uint64  `protobuf:"varint,6,opt,name=pages,proto3,oneof" json:"pages,omitempty"`
-	Volume        *Measure `protobuf:"bytes,7,opt,name=volume,proto3" json:"volume,omitempty"`
-	NetMass       *Weight  `protobuf:"bytes,8,opt,name=net_mass,json=netMass,proto3" json:"net_mass,omitempty"`
+	PackageType   string       `protobuf:"bytes,3,opt,name=package_type,json=packageType,proto3" json:"package_type,omitempty"`
+	GrossMass     *Weight      `protobuf:"bytes,4,opt,name=gross_mass,json=grossMass,proto3" json:"gross_mass,omitempty"`
+	Value         *Money       `protobuf:"bytes,5,opt,name=value,proto3" json:"value,omitempty"`
+	Pages         *uint64      `protobuf:"varint,6,opt,name=pages,proto3,oneof" json:"pages,omitempty"`
+	Volume        *Measure     `protobuf:"bytes,7,opt,name=volume,proto3" json:"volume,omitempty"`
+	NetMass       *Weight      `protobuf:"bytes,8,opt,name=net_mass,json=netMass,proto3" json:"net_mass,omitempty"`
+	Extensions    []*Extension `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Totals) Reset() {
 	*x = Totals{}
-	mi := &file_customs_v1_document_proto_msgTypes[26]
+	mi := &file_customs_v1_document_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2873,7 +3099,7 @@ func (x *Totals) String() string {
 func (*Totals) ProtoMessage() {}
 
 func (x *Totals) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[26]
+	mi := &file_customs_v1_document_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2886,7 +3112,7 @@ func (x *Totals) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Totals.ProtoReflect.Descriptor instead.
 func (*Totals) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{26}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Totals) GetItems() uint64 {
@@ -2945,6 +3171,13 @@ func (x *Totals) GetNetMass() *Weight {
 	return nil
 }
 
+func (x *Totals) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // Consignment is the goods of one transport document.
 type Consignment struct {
 	state             protoimpl.MessageState `protogen:"open.v1"`
@@ -2985,14 +3218,15 @@ type Consignment struct {
 	// Seals that are named for the consignment and for no load unit.
 	Seals []*Seal `protobuf:"bytes,28,rep,name=seals,proto3" json:"seals,omitempty"`
 	// Why the waybill is changed or taken back, list change-reason.
-	ChangeReasons []string `protobuf:"bytes,29,rep,name=change_reasons,json=changeReasons,proto3" json:"change_reasons,omitempty"`
+	ChangeReasons []string     `protobuf:"bytes,29,rep,name=change_reasons,json=changeReasons,proto3" json:"change_reasons,omitempty"`
+	Extensions    []*Extension `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Consignment) Reset() {
 	*x = Consignment{}
-	mi := &file_customs_v1_document_proto_msgTypes[27]
+	mi := &file_customs_v1_document_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3004,7 +3238,7 @@ func (x *Consignment) String() string {
 func (*Consignment) ProtoMessage() {}
 
 func (x *Consignment) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[27]
+	mi := &file_customs_v1_document_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3017,7 +3251,7 @@ func (x *Consignment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Consignment.ProtoReflect.Descriptor instead.
 func (*Consignment) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{27}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Consignment) GetSequence() uint32 {
@@ -3223,6 +3457,13 @@ func (x *Consignment) GetChangeReasons() []string {
 	return nil
 }
 
+func (x *Consignment) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // Location is a place where goods are loaded, unloaded or delivered.
 type Location struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -3234,13 +3475,14 @@ type Location struct {
 	Date          *Date                  `protobuf:"bytes,6,opt,name=date,proto3" json:"date,omitempty"`
 	Address       *Address               `protobuf:"bytes,7,opt,name=address,proto3" json:"address,omitempty"`
 	Station       string                 `protobuf:"bytes,8,opt,name=station,proto3" json:"station,omitempty"`
+	Extensions    []*Extension           `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Location) Reset() {
 	*x = Location{}
-	mi := &file_customs_v1_document_proto_msgTypes[28]
+	mi := &file_customs_v1_document_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3252,7 +3494,7 @@ func (x *Location) String() string {
 func (*Location) ProtoMessage() {}
 
 func (x *Location) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[28]
+	mi := &file_customs_v1_document_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3265,7 +3507,7 @@ func (x *Location) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Location.ProtoReflect.Descriptor instead.
 func (*Location) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{28}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Location) GetId() string {
@@ -3324,6 +3566,13 @@ func (x *Location) GetStation() string {
 	return ""
 }
 
+func (x *Location) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // GoodsItem is one line of goods.
 type GoodsItem struct {
 	state       protoimpl.MessageState `protogen:"open.v1"`
@@ -3343,13 +3592,14 @@ type GoodsItem struct {
 	Documents       []*DocumentReference `protobuf:"bytes,13,rep,name=documents,proto3" json:"documents,omitempty"`
 	Preceding       []*DocumentReference `protobuf:"bytes,14,rep,name=preceding,proto3" json:"preceding,omitempty"`
 	Dangerous       []*DangerousGoods    `protobuf:"bytes,15,rep,name=dangerous,proto3" json:"dangerous,omitempty"`
+	Extensions      []*Extension         `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
 
 func (x *GoodsItem) Reset() {
 	*x = GoodsItem{}
-	mi := &file_customs_v1_document_proto_msgTypes[29]
+	mi := &file_customs_v1_document_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3361,7 +3611,7 @@ func (x *GoodsItem) String() string {
 func (*GoodsItem) ProtoMessage() {}
 
 func (x *GoodsItem) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[29]
+	mi := &file_customs_v1_document_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3374,7 +3624,7 @@ func (x *GoodsItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GoodsItem.ProtoReflect.Descriptor instead.
 func (*GoodsItem) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{29}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *GoodsItem) GetSequence() uint32 {
@@ -3482,18 +3732,26 @@ func (x *GoodsItem) GetDangerous() []*DangerousGoods {
 	return nil
 }
 
+func (x *GoodsItem) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // Classification of goods: HS (heading to subheading), TNVED, CN, or UNDG.
 type Classification struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Scheme        string                 `protobuf:"bytes,1,opt,name=scheme,proto3" json:"scheme,omitempty"`
 	Code          string                 `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`
+	Extensions    []*Extension           `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Classification) Reset() {
 	*x = Classification{}
-	mi := &file_customs_v1_document_proto_msgTypes[30]
+	mi := &file_customs_v1_document_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3505,7 +3763,7 @@ func (x *Classification) String() string {
 func (*Classification) ProtoMessage() {}
 
 func (x *Classification) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[30]
+	mi := &file_customs_v1_document_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3518,7 +3776,7 @@ func (x *Classification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Classification.ProtoReflect.Descriptor instead.
 func (*Classification) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{30}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Classification) GetScheme() string {
@@ -3535,18 +3793,26 @@ func (x *Classification) GetCode() string {
 	return ""
 }
 
+func (x *Classification) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 type DangerousGoods struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	UnNumber      string                 `protobuf:"bytes,1,opt,name=un_number,json=unNumber,proto3" json:"un_number,omitempty"`
 	Class         string                 `protobuf:"bytes,2,opt,name=class,proto3" json:"class,omitempty"`
 	PackingGroup  string                 `protobuf:"bytes,3,opt,name=packing_group,json=packingGroup,proto3" json:"packing_group,omitempty"`
+	Extensions    []*Extension           `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DangerousGoods) Reset() {
 	*x = DangerousGoods{}
-	mi := &file_customs_v1_document_proto_msgTypes[31]
+	mi := &file_customs_v1_document_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3558,7 +3824,7 @@ func (x *DangerousGoods) String() string {
 func (*DangerousGoods) ProtoMessage() {}
 
 func (x *DangerousGoods) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[31]
+	mi := &file_customs_v1_document_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3571,7 +3837,7 @@ func (x *DangerousGoods) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DangerousGoods.ProtoReflect.Descriptor instead.
 func (*DangerousGoods) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{31}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *DangerousGoods) GetUnNumber() string {
@@ -3595,6 +3861,13 @@ func (x *DangerousGoods) GetPackingGroup() string {
 	return ""
 }
 
+func (x *DangerousGoods) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 type Packaging struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Canonical list package (UN/ECE Recommendation 21).
@@ -3604,14 +3877,15 @@ type Packaging struct {
 	// Packed, unpacked, or in the vehicle's own tanks; list package-presence.
 	Presence string `protobuf:"bytes,4,opt,name=presence,proto3" json:"presence,omitempty"`
 	// What the packages are: packing, tare, cargo, pallets; list package-information.
-	Information   string `protobuf:"bytes,5,opt,name=information,proto3" json:"information,omitempty"`
+	Information   string       `protobuf:"bytes,5,opt,name=information,proto3" json:"information,omitempty"`
+	Extensions    []*Extension `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Packaging) Reset() {
 	*x = Packaging{}
-	mi := &file_customs_v1_document_proto_msgTypes[32]
+	mi := &file_customs_v1_document_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3623,7 +3897,7 @@ func (x *Packaging) String() string {
 func (*Packaging) ProtoMessage() {}
 
 func (x *Packaging) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[32]
+	mi := &file_customs_v1_document_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3636,7 +3910,7 @@ func (x *Packaging) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Packaging.ProtoReflect.Descriptor instead.
 func (*Packaging) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{32}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Packaging) GetType() string {
@@ -3674,6 +3948,13 @@ func (x *Packaging) GetInformation() string {
 	return ""
 }
 
+func (x *Packaging) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // DocumentReference names a paper or electronic document that goes with the goods.
 type DocumentReference struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3687,14 +3968,15 @@ type DocumentReference struct {
 	ValidUntil *Date   `protobuf:"bytes,7,opt,name=valid_until,json=validUntil,proto3" json:"valid_until,omitempty"`
 	Place      []*Text `protobuf:"bytes,8,rep,name=place,proto3" json:"place,omitempty"`
 	// Whether and when it is presented, list document-presence.
-	Presented     string `protobuf:"bytes,9,opt,name=presented,proto3" json:"presented,omitempty"`
+	Presented     string       `protobuf:"bytes,9,opt,name=presented,proto3" json:"presented,omitempty"`
+	Extensions    []*Extension `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DocumentReference) Reset() {
 	*x = DocumentReference{}
-	mi := &file_customs_v1_document_proto_msgTypes[33]
+	mi := &file_customs_v1_document_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3706,7 +3988,7 @@ func (x *DocumentReference) String() string {
 func (*DocumentReference) ProtoMessage() {}
 
 func (x *DocumentReference) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[33]
+	mi := &file_customs_v1_document_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3719,7 +4001,7 @@ func (x *DocumentReference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DocumentReference.ProtoReflect.Descriptor instead.
 func (*DocumentReference) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{33}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *DocumentReference) GetKind() string {
@@ -3785,6 +4067,13 @@ func (x *DocumentReference) GetPresented() string {
 	return ""
 }
 
+func (x *DocumentReference) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // Guarantee secures the duties of a transit.
 type Guarantee struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
@@ -3796,14 +4085,15 @@ type Guarantee struct {
 	// Id of the supplement to a contract of surety.
 	Supplement string `protobuf:"bytes,6,opt,name=supplement,proto3" json:"supplement,omitempty"`
 	// The measure of security, by the classifier of the administration that takes it.
-	Measure       string `protobuf:"bytes,7,opt,name=measure,proto3" json:"measure,omitempty"`
+	Measure       string       `protobuf:"bytes,7,opt,name=measure,proto3" json:"measure,omitempty"`
+	Extensions    []*Extension `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Guarantee) Reset() {
 	*x = Guarantee{}
-	mi := &file_customs_v1_document_proto_msgTypes[34]
+	mi := &file_customs_v1_document_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3815,7 +4105,7 @@ func (x *Guarantee) String() string {
 func (*Guarantee) ProtoMessage() {}
 
 func (x *Guarantee) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[34]
+	mi := &file_customs_v1_document_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3828,7 +4118,7 @@ func (x *Guarantee) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Guarantee.ProtoReflect.Descriptor instead.
 func (*Guarantee) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{34}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Guarantee) GetKind() string {
@@ -3880,6 +4170,13 @@ func (x *Guarantee) GetMeasure() string {
 	return ""
 }
 
+func (x *Guarantee) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // Tir is a TIR carnet.
 type Tir struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -3887,13 +4184,14 @@ type Tir struct {
 	Holder        string                 `protobuf:"bytes,2,opt,name=holder,proto3" json:"holder,omitempty"`
 	Page          *uint32                `protobuf:"varint,3,opt,name=page,proto3,oneof" json:"page,omitempty"`
 	Volets        *uint32                `protobuf:"varint,4,opt,name=volets,proto3,oneof" json:"volets,omitempty"`
+	Extensions    []*Extension           `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Tir) Reset() {
 	*x = Tir{}
-	mi := &file_customs_v1_document_proto_msgTypes[35]
+	mi := &file_customs_v1_document_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3905,7 +4203,7 @@ func (x *Tir) String() string {
 func (*Tir) ProtoMessage() {}
 
 func (x *Tir) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[35]
+	mi := &file_customs_v1_document_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3918,7 +4216,7 @@ func (x *Tir) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tir.ProtoReflect.Descriptor instead.
 func (*Tir) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{35}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Tir) GetCarnet() string {
@@ -3949,6 +4247,13 @@ func (x *Tir) GetVolets() uint32 {
 	return 0
 }
 
+func (x *Tir) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // Transit says under which transit procedure goods move on from the border.
 type Transit struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3963,14 +4268,15 @@ type Transit struct {
 	TimeLimit        *Date        `protobuf:"bytes,7,opt,name=time_limit,json=timeLimit,proto3" json:"time_limit,omitempty"`
 	DestinationPlace *Location    `protobuf:"bytes,8,opt,name=destination_place,json=destinationPlace,proto3" json:"destination_place,omitempty"`
 	// What carries the goods under transit: other vehicles, or which of a train's wagons.
-	Vehicles      []*Vehicle `protobuf:"bytes,9,rep,name=vehicles,proto3" json:"vehicles,omitempty"`
+	Vehicles      []*Vehicle   `protobuf:"bytes,9,rep,name=vehicles,proto3" json:"vehicles,omitempty"`
+	Extensions    []*Extension `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Transit) Reset() {
 	*x = Transit{}
-	mi := &file_customs_v1_document_proto_msgTypes[36]
+	mi := &file_customs_v1_document_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3982,7 +4288,7 @@ func (x *Transit) String() string {
 func (*Transit) ProtoMessage() {}
 
 func (x *Transit) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[36]
+	mi := &file_customs_v1_document_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3995,7 +4301,7 @@ func (x *Transit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transit.ProtoReflect.Descriptor instead.
 func (*Transit) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{36}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Transit) GetKind() string {
@@ -4061,6 +4367,13 @@ func (x *Transit) GetVehicles() []*Vehicle {
 	return nil
 }
 
+func (x *Transit) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // RegistrationNumber is a number that an administration allocated.
 type RegistrationNumber struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -4068,14 +4381,15 @@ type RegistrationNumber struct {
 	Date    *Date                  `protobuf:"bytes,2,opt,name=date,proto3" json:"date,omitempty"`
 	Number  string                 `protobuf:"bytes,3,opt,name=number,proto3" json:"number,omitempty"`
 	// Code of the office that registered, where it is part of the number.
-	Office        string `protobuf:"bytes,4,opt,name=office,proto3" json:"office,omitempty"`
+	Office        string       `protobuf:"bytes,4,opt,name=office,proto3" json:"office,omitempty"`
+	Extensions    []*Extension `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RegistrationNumber) Reset() {
 	*x = RegistrationNumber{}
-	mi := &file_customs_v1_document_proto_msgTypes[37]
+	mi := &file_customs_v1_document_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4087,7 +4401,7 @@ func (x *RegistrationNumber) String() string {
 func (*RegistrationNumber) ProtoMessage() {}
 
 func (x *RegistrationNumber) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[37]
+	mi := &file_customs_v1_document_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4100,7 +4414,7 @@ func (x *RegistrationNumber) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistrationNumber.ProtoReflect.Descriptor instead.
 func (*RegistrationNumber) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{37}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *RegistrationNumber) GetCountry() string {
@@ -4131,19 +4445,27 @@ func (x *RegistrationNumber) GetOffice() string {
 	return ""
 }
 
+func (x *RegistrationNumber) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // ControlledItem is what the crew or the vehicle carries and must say so.
 type ControlledItem struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
 	Present       *bool                  `protobuf:"varint,2,opt,name=present,proto3,oneof" json:"present,omitempty"`
 	Description   []*Text                `protobuf:"bytes,3,rep,name=description,proto3" json:"description,omitempty"`
+	Extensions    []*Extension           `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ControlledItem) Reset() {
 	*x = ControlledItem{}
-	mi := &file_customs_v1_document_proto_msgTypes[38]
+	mi := &file_customs_v1_document_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4155,7 +4477,7 @@ func (x *ControlledItem) String() string {
 func (*ControlledItem) ProtoMessage() {}
 
 func (x *ControlledItem) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[38]
+	mi := &file_customs_v1_document_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4168,7 +4490,7 @@ func (x *ControlledItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ControlledItem.ProtoReflect.Descriptor instead.
 func (*ControlledItem) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{38}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ControlledItem) GetKind() string {
@@ -4188,6 +4510,13 @@ func (x *ControlledItem) GetPresent() bool {
 func (x *ControlledItem) GetDescription() []*Text {
 	if x != nil {
 		return x.Description
+	}
+	return nil
+}
+
+func (x *ControlledItem) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
 	}
 	return nil
 }
@@ -4226,14 +4555,15 @@ type PreArrivalNotice struct {
 	// Whether the vehicles that arrive are those of the transit that follows.
 	SameVehicles *bool `protobuf:"varint,24,opt,name=same_vehicles,json=sameVehicles,proto3,oneof" json:"same_vehicles,omitempty"`
 	// Where it enters, when the office alone does not say: a border station.
-	EntryPlace    *Location `protobuf:"bytes,25,opt,name=entry_place,json=entryPlace,proto3" json:"entry_place,omitempty"`
+	EntryPlace    *Location    `protobuf:"bytes,25,opt,name=entry_place,json=entryPlace,proto3" json:"entry_place,omitempty"`
+	Extensions    []*Extension `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PreArrivalNotice) Reset() {
 	*x = PreArrivalNotice{}
-	mi := &file_customs_v1_document_proto_msgTypes[39]
+	mi := &file_customs_v1_document_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4245,7 +4575,7 @@ func (x *PreArrivalNotice) String() string {
 func (*PreArrivalNotice) ProtoMessage() {}
 
 func (x *PreArrivalNotice) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[39]
+	mi := &file_customs_v1_document_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4258,7 +4588,7 @@ func (x *PreArrivalNotice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreArrivalNotice.ProtoReflect.Descriptor instead.
 func (*PreArrivalNotice) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{39}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *PreArrivalNotice) GetBatch() string {
@@ -4436,6 +4766,13 @@ func (x *PreArrivalNotice) GetEntryPlace() *Location {
 	return nil
 }
 
+func (x *PreArrivalNotice) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // TransitDeclaration places goods under transit.
 type TransitDeclaration struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
@@ -4455,14 +4792,15 @@ type TransitDeclaration struct {
 	Signed          *Date    `protobuf:"bytes,13,opt,name=signed,proto3" json:"signed,omitempty"`
 	ExpectedArrival *Instant `protobuf:"bytes,14,opt,name=expected_arrival,json=expectedArrival,proto3" json:"expected_arrival,omitempty"`
 	// Language of the texts.
-	Language      string `protobuf:"bytes,15,opt,name=language,proto3" json:"language,omitempty"`
+	Language      string       `protobuf:"bytes,15,opt,name=language,proto3" json:"language,omitempty"`
+	Extensions    []*Extension `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TransitDeclaration) Reset() {
 	*x = TransitDeclaration{}
-	mi := &file_customs_v1_document_proto_msgTypes[40]
+	mi := &file_customs_v1_document_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4474,7 +4812,7 @@ func (x *TransitDeclaration) String() string {
 func (*TransitDeclaration) ProtoMessage() {}
 
 func (x *TransitDeclaration) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[40]
+	mi := &file_customs_v1_document_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4487,7 +4825,7 @@ func (x *TransitDeclaration) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransitDeclaration.ProtoReflect.Descriptor instead.
 func (*TransitDeclaration) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{40}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *TransitDeclaration) GetRegistration() *RegistrationNumber {
@@ -4595,6 +4933,13 @@ func (x *TransitDeclaration) GetLanguage() string {
 	return ""
 }
 
+func (x *TransitDeclaration) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // Manifest is the list of what a vehicle carries: a cargo manifest, a load
 // checklist, a train's hand-over list.
 type Manifest struct {
@@ -4616,14 +4961,15 @@ type Manifest struct {
 	Remarks       []*Text           `protobuf:"bytes,14,rep,name=remarks,proto3" json:"remarks,omitempty"`
 	Departed      *Instant          `protobuf:"bytes,15,opt,name=departed,proto3" json:"departed,omitempty"`
 	// Number of the list, from what its administration's own system has allocated.
-	Number        string `protobuf:"bytes,16,opt,name=number,proto3" json:"number,omitempty"`
+	Number        string       `protobuf:"bytes,16,opt,name=number,proto3" json:"number,omitempty"`
+	Extensions    []*Extension `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Manifest) Reset() {
 	*x = Manifest{}
-	mi := &file_customs_v1_document_proto_msgTypes[41]
+	mi := &file_customs_v1_document_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4635,7 +4981,7 @@ func (x *Manifest) String() string {
 func (*Manifest) ProtoMessage() {}
 
 func (x *Manifest) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[41]
+	mi := &file_customs_v1_document_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4648,7 +4994,7 @@ func (x *Manifest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Manifest.ProtoReflect.Descriptor instead.
 func (*Manifest) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{41}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Manifest) GetBatch() string {
@@ -4763,6 +5109,13 @@ func (x *Manifest) GetNumber() string {
 	return ""
 }
 
+func (x *Manifest) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // VehicleReport announces the crossing of a vehicle, laden or empty.
 type VehicleReport struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
@@ -4777,15 +5130,16 @@ type VehicleReport struct {
 	Loading   *Location              `protobuf:"bytes,9,opt,name=loading,proto3" json:"loading,omitempty"`
 	Unloading *Location              `protobuf:"bytes,10,opt,name=unloading,proto3" json:"unloading,omitempty"`
 	// When the vehicle reaches or leaves the office.
-	At            *Instant `protobuf:"bytes,11,opt,name=at,proto3" json:"at,omitempty"`
-	Remarks       []*Text  `protobuf:"bytes,12,rep,name=remarks,proto3" json:"remarks,omitempty"`
+	At            *Instant     `protobuf:"bytes,11,opt,name=at,proto3" json:"at,omitempty"`
+	Remarks       []*Text      `protobuf:"bytes,12,rep,name=remarks,proto3" json:"remarks,omitempty"`
+	Extensions    []*Extension `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *VehicleReport) Reset() {
 	*x = VehicleReport{}
-	mi := &file_customs_v1_document_proto_msgTypes[42]
+	mi := &file_customs_v1_document_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4797,7 +5151,7 @@ func (x *VehicleReport) String() string {
 func (*VehicleReport) ProtoMessage() {}
 
 func (x *VehicleReport) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[42]
+	mi := &file_customs_v1_document_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4810,7 +5164,7 @@ func (x *VehicleReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VehicleReport.ProtoReflect.Descriptor instead.
 func (*VehicleReport) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{42}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *VehicleReport) GetBatch() string {
@@ -4897,6 +5251,13 @@ func (x *VehicleReport) GetRemarks() []*Text {
 	return nil
 }
 
+func (x *VehicleReport) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // ArrivalReport is what the entry side sees when a vehicle arrives. Anything may
 // be missing: an arrival that nobody announced is still an arrival.
 type ArrivalReport struct {
@@ -4926,13 +5287,14 @@ type ArrivalReport struct {
 	// those who announced it.
 	Comparison    *Comparison   `protobuf:"bytes,17,opt,name=comparison,proto3" json:"comparison,omitempty"`
 	Attachments   []*Attachment `protobuf:"bytes,18,rep,name=attachments,proto3" json:"attachments,omitempty"`
+	Extensions    []*Extension  `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ArrivalReport) Reset() {
 	*x = ArrivalReport{}
-	mi := &file_customs_v1_document_proto_msgTypes[43]
+	mi := &file_customs_v1_document_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4944,7 +5306,7 @@ func (x *ArrivalReport) String() string {
 func (*ArrivalReport) ProtoMessage() {}
 
 func (x *ArrivalReport) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[43]
+	mi := &file_customs_v1_document_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4957,7 +5319,7 @@ func (x *ArrivalReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ArrivalReport.ProtoReflect.Descriptor instead.
 func (*ArrivalReport) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{43}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ArrivalReport) GetBatch() string {
@@ -5086,6 +5448,13 @@ func (x *ArrivalReport) GetAttachments() []*Attachment {
 	return nil
 }
 
+func (x *ArrivalReport) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // Comparison is how what has arrived compares with what was announced, as the side that has
 // seen it finds. It is no verdict on any document.
 type Comparison struct {
@@ -5095,14 +5464,15 @@ type Comparison struct {
 	Agreed      *uint64       `protobuf:"varint,2,opt,name=agreed,proto3,oneof" json:"agreed,omitempty"`
 	Differences []*Difference `protobuf:"bytes,3,rep,name=differences,proto3" json:"differences,omitempty"`
 	// How many more differences there are, that are not listed.
-	Omitted       *uint64 `protobuf:"varint,4,opt,name=omitted,proto3,oneof" json:"omitted,omitempty"`
+	Omitted       *uint64      `protobuf:"varint,4,opt,name=omitted,proto3,oneof" json:"omitted,omitempty"`
+	Extensions    []*Extension `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Comparison) Reset() {
 	*x = Comparison{}
-	mi := &file_customs_v1_document_proto_msgTypes[44]
+	mi := &file_customs_v1_document_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5114,7 +5484,7 @@ func (x *Comparison) String() string {
 func (*Comparison) ProtoMessage() {}
 
 func (x *Comparison) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[44]
+	mi := &file_customs_v1_document_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5127,7 +5497,7 @@ func (x *Comparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
 func (*Comparison) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{44}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Comparison) GetResult() ComparisonResult {
@@ -5158,6 +5528,13 @@ func (x *Comparison) GetOmitted() uint64 {
 	return 0
 }
 
+func (x *Comparison) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // Difference is one difference between what was announced and what has arrived.
 type Difference struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -5172,15 +5549,16 @@ type Difference struct {
 	Expected *Finding `protobuf:"bytes,6,opt,name=expected,proto3" json:"expected,omitempty"`
 	Found    *Finding `protobuf:"bytes,7,opt,name=found,proto3" json:"found,omitempty"`
 	// What may differ, and the subtraction written out.
-	Tolerance     *Finding `protobuf:"bytes,8,opt,name=tolerance,proto3" json:"tolerance,omitempty"`
-	Difference    *Finding `protobuf:"bytes,9,opt,name=difference,proto3" json:"difference,omitempty"`
+	Tolerance     *Finding     `protobuf:"bytes,8,opt,name=tolerance,proto3" json:"tolerance,omitempty"`
+	Difference    *Finding     `protobuf:"bytes,9,opt,name=difference,proto3" json:"difference,omitempty"`
+	Extensions    []*Extension `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Difference) Reset() {
 	*x = Difference{}
-	mi := &file_customs_v1_document_proto_msgTypes[45]
+	mi := &file_customs_v1_document_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5192,7 +5570,7 @@ func (x *Difference) String() string {
 func (*Difference) ProtoMessage() {}
 
 func (x *Difference) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[45]
+	mi := &file_customs_v1_document_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5205,7 +5583,7 @@ func (x *Difference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Difference.ProtoReflect.Descriptor instead.
 func (*Difference) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{45}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Difference) GetCode() string {
@@ -5271,6 +5649,13 @@ func (x *Difference) GetDifference() *Finding {
 	return nil
 }
 
+func (x *Difference) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // Finding is what was announced or found: values, or a wording that they fill (seal_broken).
 type Finding struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -5278,13 +5663,14 @@ type Finding struct {
 	Values  []string               `protobuf:"bytes,2,rep,name=values,proto3" json:"values,omitempty"`
 	// How a mass was found.
 	Method        WeightMethod `protobuf:"varint,3,opt,name=method,proto3,enum=customs.v1.WeightMethod" json:"method,omitempty"`
+	Extensions    []*Extension `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Finding) Reset() {
 	*x = Finding{}
-	mi := &file_customs_v1_document_proto_msgTypes[46]
+	mi := &file_customs_v1_document_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5296,7 +5682,7 @@ func (x *Finding) String() string {
 func (*Finding) ProtoMessage() {}
 
 func (x *Finding) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[46]
+	mi := &file_customs_v1_document_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5309,7 +5695,7 @@ func (x *Finding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finding.ProtoReflect.Descriptor instead.
 func (*Finding) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{46}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Finding) GetWording() string {
@@ -5333,6 +5719,13 @@ func (x *Finding) GetMethod() WeightMethod {
 	return WeightMethod_WEIGHT_METHOD_UNSPECIFIED
 }
 
+func (x *Finding) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // InspectionResult is the outcome of a control.
 type InspectionResult struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -5345,13 +5738,14 @@ type InspectionResult struct {
 	LoadUnits     []*LoadUnit            `protobuf:"bytes,7,rep,name=load_units,json=loadUnits,proto3" json:"load_units,omitempty"`
 	Documents     []*DocumentReference   `protobuf:"bytes,8,rep,name=documents,proto3" json:"documents,omitempty"`
 	Attachments   []*Attachment          `protobuf:"bytes,9,rep,name=attachments,proto3" json:"attachments,omitempty"`
+	Extensions    []*Extension           `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *InspectionResult) Reset() {
 	*x = InspectionResult{}
-	mi := &file_customs_v1_document_proto_msgTypes[47]
+	mi := &file_customs_v1_document_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5363,7 +5757,7 @@ func (x *InspectionResult) String() string {
 func (*InspectionResult) ProtoMessage() {}
 
 func (x *InspectionResult) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[47]
+	mi := &file_customs_v1_document_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5376,7 +5770,7 @@ func (x *InspectionResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InspectionResult.ProtoReflect.Descriptor instead.
 func (*InspectionResult) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{47}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *InspectionResult) GetSubject() *Reference {
@@ -5442,6 +5836,13 @@ func (x *InspectionResult) GetAttachments() []*Attachment {
 	return nil
 }
 
+func (x *InspectionResult) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // TransitEvent is one step of a transit: a decision, a start, an arrival, an end.
 type TransitEvent struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
@@ -5475,13 +5876,14 @@ type TransitEvent struct {
 	// The certificate of termination, or another paper that proves the event.
 	Certificate   *DocumentReference `protobuf:"bytes,21,opt,name=certificate,proto3" json:"certificate,omitempty"`
 	LoadUnits     []*LoadUnit        `protobuf:"bytes,22,rep,name=load_units,json=loadUnits,proto3" json:"load_units,omitempty"`
+	Extensions    []*Extension       `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TransitEvent) Reset() {
 	*x = TransitEvent{}
-	mi := &file_customs_v1_document_proto_msgTypes[48]
+	mi := &file_customs_v1_document_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5493,7 +5895,7 @@ func (x *TransitEvent) String() string {
 func (*TransitEvent) ProtoMessage() {}
 
 func (x *TransitEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[48]
+	mi := &file_customs_v1_document_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5506,7 +5908,7 @@ func (x *TransitEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransitEvent.ProtoReflect.Descriptor instead.
 func (*TransitEvent) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{48}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *TransitEvent) GetTransit() *RegistrationNumber {
@@ -5663,6 +6065,13 @@ func (x *TransitEvent) GetLoadUnits() []*LoadUnit {
 	return nil
 }
 
+func (x *TransitEvent) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // Answer is an administration's own answer to a document.
 type Answer struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -5671,20 +6080,21 @@ type Answer struct {
 	SystemId     string              `protobuf:"bytes,2,opt,name=system_id,json=systemId,proto3" json:"system_id,omitempty"`
 	Registration *RegistrationNumber `protobuf:"bytes,3,opt,name=registration,proto3" json:"registration,omitempty"`
 	// The document's status, in the answering system's words.
-	Status         string   `protobuf:"bytes,4,opt,name=status,proto3" json:"status,omitempty"`
-	Office         *Office  `protobuf:"bytes,5,opt,name=office,proto3" json:"office,omitempty"`
-	Registered     *Instant `protobuf:"bytes,6,opt,name=registered,proto3" json:"registered,omitempty"`
-	Tir            *Tir     `protobuf:"bytes,7,opt,name=tir,proto3" json:"tir,omitempty"`
-	TransferNumber string   `protobuf:"bytes,8,opt,name=transfer_number,json=transferNumber,proto3" json:"transfer_number,omitempty"`
-	RelatedArrival string   `protobuf:"bytes,9,opt,name=related_arrival,json=relatedArrival,proto3" json:"related_arrival,omitempty"`
-	TirGreenPage   *uint32  `protobuf:"varint,10,opt,name=tir_green_page,json=tirGreenPage,proto3,oneof" json:"tir_green_page,omitempty"`
+	Status         string       `protobuf:"bytes,4,opt,name=status,proto3" json:"status,omitempty"`
+	Office         *Office      `protobuf:"bytes,5,opt,name=office,proto3" json:"office,omitempty"`
+	Registered     *Instant     `protobuf:"bytes,6,opt,name=registered,proto3" json:"registered,omitempty"`
+	Tir            *Tir         `protobuf:"bytes,7,opt,name=tir,proto3" json:"tir,omitempty"`
+	TransferNumber string       `protobuf:"bytes,8,opt,name=transfer_number,json=transferNumber,proto3" json:"transfer_number,omitempty"`
+	RelatedArrival string       `protobuf:"bytes,9,opt,name=related_arrival,json=relatedArrival,proto3" json:"related_arrival,omitempty"`
+	TirGreenPage   *uint32      `protobuf:"varint,10,opt,name=tir_green_page,json=tirGreenPage,proto3,oneof" json:"tir_green_page,omitempty"`
+	Extensions     []*Extension `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Answer) Reset() {
 	*x = Answer{}
-	mi := &file_customs_v1_document_proto_msgTypes[49]
+	mi := &file_customs_v1_document_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5696,7 +6106,7 @@ func (x *Answer) String() string {
 func (*Answer) ProtoMessage() {}
 
 func (x *Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[49]
+	mi := &file_customs_v1_document_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5709,7 +6119,7 @@ func (x *Answer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answer.ProtoReflect.Descriptor instead.
 func (*Answer) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{49}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Answer) GetResults() []*AnswerResult {
@@ -5782,19 +6192,27 @@ func (x *Answer) GetTirGreenPage() uint32 {
 	return 0
 }
 
+func (x *Answer) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 type AnswerResult struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Code          string                 `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
 	Descriptions  []string               `protobuf:"bytes,2,rep,name=descriptions,proto3" json:"descriptions,omitempty"`
 	Category      string                 `protobuf:"bytes,3,opt,name=category,proto3" json:"category,omitempty"`
 	Reference     string                 `protobuf:"bytes,4,opt,name=reference,proto3" json:"reference,omitempty"`
+	Extensions    []*Extension           `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AnswerResult) Reset() {
 	*x = AnswerResult{}
-	mi := &file_customs_v1_document_proto_msgTypes[50]
+	mi := &file_customs_v1_document_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5806,7 +6224,7 @@ func (x *AnswerResult) String() string {
 func (*AnswerResult) ProtoMessage() {}
 
 func (x *AnswerResult) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[50]
+	mi := &file_customs_v1_document_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5819,7 +6237,7 @@ func (x *AnswerResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnswerResult.ProtoReflect.Descriptor instead.
 func (*AnswerResult) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{50}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *AnswerResult) GetCode() string {
@@ -5850,6 +6268,13 @@ func (x *AnswerResult) GetReference() string {
 	return ""
 }
 
+func (x *AnswerResult) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // Cancellation takes a document back.
 type Cancellation struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -5859,13 +6284,14 @@ type Cancellation struct {
 	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	Remarks       []*Text                `protobuf:"bytes,5,rep,name=remarks,proto3" json:"remarks,omitempty"`
 	TirGreenPage  *uint32                `protobuf:"varint,6,opt,name=tir_green_page,json=tirGreenPage,proto3,oneof" json:"tir_green_page,omitempty"`
+	Extensions    []*Extension           `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Cancellation) Reset() {
 	*x = Cancellation{}
-	mi := &file_customs_v1_document_proto_msgTypes[51]
+	mi := &file_customs_v1_document_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5877,7 +6303,7 @@ func (x *Cancellation) String() string {
 func (*Cancellation) ProtoMessage() {}
 
 func (x *Cancellation) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[51]
+	mi := &file_customs_v1_document_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5890,7 +6316,7 @@ func (x *Cancellation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancellation.ProtoReflect.Descriptor instead.
 func (*Cancellation) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{51}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Cancellation) GetSubject() *Reference {
@@ -5935,6 +6361,13 @@ func (x *Cancellation) GetTirGreenPage() uint32 {
 	return 0
 }
 
+func (x *Cancellation) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // GoodsDeclarationExtract is what one side may tell of an export declaration.
 type GoodsDeclarationExtract struct {
 	state              protoimpl.MessageState `protogen:"open.v1"`
@@ -5950,14 +6383,15 @@ type GoodsDeclarationExtract struct {
 	// The office by which the goods leave.
 	ExitOffice *Office `protobuf:"bytes,10,opt,name=exit_office,json=exitOffice,proto3" json:"exit_office,omitempty"`
 	// The number of the cargo transport batch that takes them there.
-	Batch         string `protobuf:"bytes,11,opt,name=batch,proto3" json:"batch,omitempty"`
+	Batch         string       `protobuf:"bytes,11,opt,name=batch,proto3" json:"batch,omitempty"`
+	Extensions    []*Extension `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GoodsDeclarationExtract) Reset() {
 	*x = GoodsDeclarationExtract{}
-	mi := &file_customs_v1_document_proto_msgTypes[52]
+	mi := &file_customs_v1_document_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5969,7 +6403,7 @@ func (x *GoodsDeclarationExtract) String() string {
 func (*GoodsDeclarationExtract) ProtoMessage() {}
 
 func (x *GoodsDeclarationExtract) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[52]
+	mi := &file_customs_v1_document_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5982,7 +6416,7 @@ func (x *GoodsDeclarationExtract) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GoodsDeclarationExtract.ProtoReflect.Descriptor instead.
 func (*GoodsDeclarationExtract) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{52}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *GoodsDeclarationExtract) GetDeclaration() *RegistrationNumber {
@@ -6062,18 +6496,26 @@ func (x *GoodsDeclarationExtract) GetBatch() string {
 	return ""
 }
 
+func (x *GoodsDeclarationExtract) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // StatusQuery asks what became of documents.
 type StatusQuery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The ids that the asked system gave them.
-	SystemIds     []string `protobuf:"bytes,1,rep,name=system_ids,json=systemIds,proto3" json:"system_ids,omitempty"`
+	SystemIds     []string     `protobuf:"bytes,1,rep,name=system_ids,json=systemIds,proto3" json:"system_ids,omitempty"`
+	Extensions    []*Extension `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StatusQuery) Reset() {
 	*x = StatusQuery{}
-	mi := &file_customs_v1_document_proto_msgTypes[53]
+	mi := &file_customs_v1_document_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6085,7 +6527,7 @@ func (x *StatusQuery) String() string {
 func (*StatusQuery) ProtoMessage() {}
 
 func (x *StatusQuery) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[53]
+	mi := &file_customs_v1_document_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6098,12 +6540,19 @@ func (x *StatusQuery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusQuery.ProtoReflect.Descriptor instead.
 func (*StatusQuery) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{53}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *StatusQuery) GetSystemIds() []string {
 	if x != nil {
 		return x.SystemIds
+	}
+	return nil
+}
+
+func (x *StatusQuery) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
 	}
 	return nil
 }
@@ -6117,13 +6566,14 @@ type PermitQuery struct {
 	Vehicles        []string               `protobuf:"bytes,4,rep,name=vehicles,proto3" json:"vehicles,omitempty"`
 	Classifications []*Classification      `protobuf:"bytes,5,rep,name=classifications,proto3" json:"classifications,omitempty"`
 	Remarks         []*Text                `protobuf:"bytes,6,rep,name=remarks,proto3" json:"remarks,omitempty"`
+	Extensions      []*Extension           `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
 
 func (x *PermitQuery) Reset() {
 	*x = PermitQuery{}
-	mi := &file_customs_v1_document_proto_msgTypes[54]
+	mi := &file_customs_v1_document_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6135,7 +6585,7 @@ func (x *PermitQuery) String() string {
 func (*PermitQuery) ProtoMessage() {}
 
 func (x *PermitQuery) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[54]
+	mi := &file_customs_v1_document_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6148,7 +6598,7 @@ func (x *PermitQuery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PermitQuery.ProtoReflect.Descriptor instead.
 func (*PermitQuery) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{54}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *PermitQuery) GetPermits() []*DocumentReference {
@@ -6193,6 +6643,13 @@ func (x *PermitQuery) GetRemarks() []*Text {
 	return nil
 }
 
+func (x *PermitQuery) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // PermitAnswer says what the issuing side knows of them.
 type PermitAnswer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -6204,13 +6661,14 @@ type PermitAnswer struct {
 	Registered    *Instant               `protobuf:"bytes,6,opt,name=registered,proto3" json:"registered,omitempty"`
 	Permits       []*DocumentReference   `protobuf:"bytes,7,rep,name=permits,proto3" json:"permits,omitempty"`
 	Remarks       []*Text                `protobuf:"bytes,8,rep,name=remarks,proto3" json:"remarks,omitempty"`
+	Extensions    []*Extension           `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PermitAnswer) Reset() {
 	*x = PermitAnswer{}
-	mi := &file_customs_v1_document_proto_msgTypes[55]
+	mi := &file_customs_v1_document_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6222,7 +6680,7 @@ func (x *PermitAnswer) String() string {
 func (*PermitAnswer) ProtoMessage() {}
 
 func (x *PermitAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[55]
+	mi := &file_customs_v1_document_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6235,7 +6693,7 @@ func (x *PermitAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PermitAnswer.ProtoReflect.Descriptor instead.
 func (*PermitAnswer) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{55}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *PermitAnswer) GetResults() []*AnswerResult {
@@ -6294,6 +6752,13 @@ func (x *PermitAnswer) GetRemarks() []*Text {
 	return nil
 }
 
+func (x *PermitAnswer) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 var File_customs_v1_document_proto protoreflect.FileDescriptor
 
 const file_customs_v1_document_proto_rawDesc = "" +
@@ -6318,7 +6783,7 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\fpermit_query\x18\x15 \x01(\v2\x17.customs.v1.PermitQueryB\x11\xa2\xbb\x18\r2\vDeclarationH\x00R\vpermitQuery\x12O\n" +
 	"\rpermit_answer\x18\x16 \x01(\v2\x18.customs.v1.PermitAnswerB\x0e\xa2\xbb\x18\n" +
 	"2\bResponseH\x00R\fpermitAnswerB\x06\n" +
-	"\x04kind\"\x81\x03\n" +
+	"\x04kind\"\xc0\x03\n" +
 	"\bEnvelope\x12+\n" +
 	"\vdocument_id\x18\x01 \x01(\tB\n" +
 	"\xa2\xbb\x18\x06\bF:\x02IDR\n" +
@@ -6330,17 +6795,30 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\n" +
 	"references\x18\x06 \x03(\v2\x15.customs.v1.ReferenceB\x06\xa2\xbb\x18\x02 \x14R\n" +
 	"references\x127\n" +
-	"\x06header\x18\a \x03(\v2\x17.customs.v1.HeaderValueB\x06\xa2\xbb\x18\x02 2R\x06header\"\x91\x01\n" +
+	"\x06header\x18\a \x03(\v2\x17.customs.v1.HeaderValueB\x06\xa2\xbb\x18\x02 2R\x06header\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions\"\xd0\x01\n" +
 	"\tReference\x12-\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x19.customs.v1.ReferenceKindR\x04kind\x12\x1a\n" +
 	"\x02id\x18\x02 \x01(\tB\n" +
 	"\xa2\xbb\x18\x06\bF:\x02IDR\x02id\x12$\n" +
-	"\x04date\x18\x03 \x01(\v2\x10.customs.v1.DateR\x04date:\x13\xaa\xbb\x18\x0f\n" +
+	"\x04date\x18\x03 \x01(\v2\x10.customs.v1.DateR\x04date\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions:\x13\xaa\xbb\x18\x0f\n" +
 	"\treference\x12\x02id\"a\n" +
 	"\vHeaderValue\x12\x1a\n" +
 	"\x04name\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\bFR\x04name\x12\x1d\n" +
 	"\x05value\x18\x02 \x01(\tB\a\xa2\xbb\x18\x03\b\x80\x02R\x05value:\x17\xaa\xbb\x18\x13\n" +
-	"\vheaderValue\x12\x04name\";\n" +
+	"\vheaderValue\x12\x04name\"\x9c\x01\n" +
+	"\tExtension\x12\x1a\n" +
+	"\x04name\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\bPR\x04name\x12\x1d\n" +
+	"\x05value\x18\x02 \x01(\tB\a\xa2\xbb\x18\x03\b\xa0\x1fR\x05value\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions:\x15\xaa\xbb\x18\x11\n" +
+	"\textension\x12\x04name\";\n" +
 	"\aDecimal\x12\x14\n" +
 	"\x05value\x18\x01 \x01(\tR\x05value\x12\x1a\n" +
 	"\bspelling\x18\x02 \x01(\tR\bspelling\"\x1f\n" +
@@ -6350,16 +6828,25 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\x05value\x18\x01 \x01(\tR\x05value\"I\n" +
 	"\x04Text\x12\"\n" +
 	"\blanguage\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\b\fR\blanguage\x12\x1d\n" +
-	"\x05value\x18\x02 \x01(\tB\a\xa2\xbb\x18\x03\b\xa0\x1fR\x05value\"l\n" +
+	"\x05value\x18\x02 \x01(\tB\a\xa2\xbb\x18\x03\b\xa0\x1fR\x05value\"\xab\x01\n" +
 	"\x05Money\x125\n" +
 	"\x06amount\x18\x01 \x01(\v2\x13.customs.v1.DecimalB\b\xa2\xbb\x18\x04\x10\x14\x18\x04R\x06amount\x12,\n" +
-	"\bcurrency\x18\x02 \x01(\tB\x10\xa2\xbb\x18\f\b\x03*\bcurrencyR\bcurrency\"w\n" +
+	"\bcurrency\x18\x02 \x01(\tB\x10\xa2\xbb\x18\f\b\x03*\bcurrencyR\bcurrency\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions\"\xb6\x01\n" +
 	"\x06Weight\x12;\n" +
 	"\tkilograms\x18\x01 \x01(\v2\x13.customs.v1.DecimalB\b\xa2\xbb\x18\x04\x10\x10\x18\x06R\tkilograms\x120\n" +
-	"\x06method\x18\x02 \x01(\x0e2\x18.customs.v1.WeightMethodR\x06method\"f\n" +
+	"\x06method\x18\x02 \x01(\x0e2\x18.customs.v1.WeightMethodR\x06method\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions\"\xa5\x01\n" +
 	"\aMeasure\x129\n" +
 	"\bquantity\x18\x01 \x01(\v2\x13.customs.v1.DecimalB\b\xa2\xbb\x18\x04\x10\x10\x18\x06R\bquantity\x12 \n" +
-	"\x04unit\x18\x02 \x01(\tB\f\xa2\xbb\x18\b\b\x03*\x04unitR\x04unit\"\xfe\x01\n" +
+	"\x04unit\x18\x02 \x01(\tB\f\xa2\xbb\x18\b\b\x03*\x04unitR\x04unit\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions\"\xbd\x02\n" +
 	"\x06Office\x127\n" +
 	"\x0eadministration\x18\x01 \x01(\tB\x0f\xa2\xbb\x18\v\b\x02*\acountryR\x0eadministration\x12\x1e\n" +
 	"\x04code\x18\x02 \x01(\tB\n" +
@@ -6368,7 +6855,10 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\n" +
 	"checkpoint\x18\x04 \x01(\tB\x06\xa2\xbb\x18\x02\b\x12R\n" +
 	"checkpoint\x12C\n" +
-	"\x0fcheckpoint_name\x18\x05 \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\x0echeckpointName\"\xc1\x03\n" +
+	"\x0fcheckpoint_name\x18\x05 \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\x0echeckpointName\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions\"\x80\x04\n" +
 	"\x05Party\x124\n" +
 	"\x04name\x18\x01 \x03(\v2\x10.customs.v1.TextB\x0e\xa2\xbb\x18\n" +
 	" \b:\x04NameP\x01R\x04name\x12-\n" +
@@ -6380,12 +6870,18 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"2\rCommunicationR\x0ecommunications\x12B\n" +
 	"\bcontacts\x18\x06 \x03(\v2\x13.customs.v1.ContactB\x11\xa2\xbb\x18\r \x032\aContact@\x01R\bcontacts\x129\n" +
 	"\n" +
-	"short_name\x18\a \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\tshortName\"s\n" +
+	"short_name\x18\a \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\tshortName\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions\"\xb2\x01\n" +
 	"\aPartyId\x12/\n" +
 	"\x06scheme\x18\x01 \x01(\tB\x17\xa2\xbb\x18\x13\b\f*\x0fparty-id-schemeR\x06scheme\x12 \n" +
 	"\x05value\x18\x02 \x01(\tB\n" +
-	"\xa2\xbb\x18\x06\b(:\x02IDR\x05value:\x15\xaa\xbb\x18\x11\n" +
-	"\apartyId\x12\x06scheme\"\xd8\x03\n" +
+	"\xa2\xbb\x18\x06\b(:\x02IDR\x05value\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions:\x15\xaa\xbb\x18\x11\n" +
+	"\apartyId\x12\x06scheme\"\x97\x04\n" +
 	"\aAddress\x124\n" +
 	"\x04line\x18\x01 \x03(\v2\x10.customs.v1.TextB\x0e\xa2\xbb\x18\n" +
 	" \b:\x04LineP\x01R\x04line\x12.\n" +
@@ -6400,17 +6896,26 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\x05house\x18\t \x01(\tB\x06\xa2\xbb\x18\x02\bxR\x05house\x12\x1a\n" +
 	"\x04room\x18\n" +
 	" \x01(\tB\x06\xa2\xbb\x18\x02\bxR\x04room\x12(\n" +
-	"\x04kind\x18\v \x01(\tB\x14\xa2\xbb\x18\x10\b\x14*\faddress-kindR\x04kind:\r\xaa\xbb\x18\t\n" +
-	"\aaddress\"\x80\x01\n" +
+	"\x04kind\x18\v \x01(\tB\x14\xa2\xbb\x18\x10\b\x14*\faddress-kindR\x04kind\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions:\r\xaa\xbb\x18\t\n" +
+	"\aaddress\"\xbf\x01\n" +
 	"\rCommunication\x126\n" +
 	"\x04kind\x18\x01 \x01(\tB\"\xa2\xbb\x18\x1e\b\x03*\x12communication-kind:\x06TypeIDR\x04kind\x12\"\n" +
-	"\x05value\x18\x02 \x01(\tB\f\xa2\xbb\x18\b\b2:\x02ID@\x01R\x05value:\x13\xaa\xbb\x18\x0f\n" +
-	"\rcommunication\"\x95\x01\n" +
+	"\x05value\x18\x02 \x01(\tB\f\xa2\xbb\x18\b\b2:\x02ID@\x01R\x05value\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions:\x13\xaa\xbb\x18\x0f\n" +
+	"\rcommunication\"\xd4\x01\n" +
 	"\aContact\x12!\n" +
 	"\x04name\x18\x01 \x01(\tB\r\xa2\xbb\x18\t\b\x96\x01:\x04NameR\x04name\x12X\n" +
 	"\x0ecommunications\x18\x02 \x03(\v2\x19.customs.v1.CommunicationB\x15\xa2\xbb\x18\x11 \n" +
-	"2\rCommunicationR\x0ecommunications:\r\xaa\xbb\x18\t\n" +
-	"\acontact\"\x97\x02\n" +
+	"2\rCommunicationR\x0ecommunications\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions:\r\xaa\xbb\x18\t\n" +
+	"\acontact\"\xd6\x02\n" +
 	"\x06Person\x12!\n" +
 	"\x04name\x18\x01 \x01(\tB\r\xa2\xbb\x18\t\b\x96\x01:\x04NameR\x04name\x12\x1a\n" +
 	"\x02id\x18\x02 \x01(\tB\n" +
@@ -6421,9 +6926,12 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"given_name\x18\x05 \x01(\tB\a\xa2\xbb\x18\x03\b\x96\x01R\tgivenName\x12(\n" +
 	"\vmiddle_name\x18\x06 \x01(\tB\a\xa2\xbb\x18\x03\b\x96\x01R\n" +
 	"middleName\x12\x1a\n" +
-	"\x04role\x18\a \x01(\tB\x06\xa2\xbb\x18\x02\b\x03R\x04role:\n" +
+	"\x04role\x18\a \x01(\tB\x06\xa2\xbb\x18\x02\b\x03R\x04role\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions:\n" +
 	"\xaa\xbb\x18\x06\n" +
-	"\x04crew\"\x8f\x05\n" +
+	"\x04crew\"\xce\x05\n" +
 	"\tTransport\x124\n" +
 	"\x04mode\x18\x01 \x01(\tB \xa2\xbb\x18\x1c\b\x02*\x0etransport-mode:\bModeCodeR\x04mode\x12)\n" +
 	"\rcontainerised\x18\x02 \x01(\bH\x00R\rcontainerised\x88\x01\x01\x12N\n" +
@@ -6438,9 +6946,12 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\apermits\x18\n" +
 	" \x03(\v2\x1d.customs.v1.DocumentReferenceB\x1a\xa2\xbb\x18\x16 \x142\x12AdditionalDocumentR\apermits\x12'\n" +
 	"\vtrain_index\x18\v \x01(\tB\x06\xa2\xbb\x18\x02\b\x11R\n" +
-	"trainIndexB\x10\n" +
+	"trainIndex\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensionsB\x10\n" +
 	"\x0e_containerisedB\b\n" +
-	"\x06_empty\"\x80\x06\n" +
+	"\x06_empty\"\xbf\x06\n" +
 	"\aVehicle\x12+\n" +
 	"\x04role\x18\x01 \x01(\x0e2\x17.customs.v1.VehicleRoleR\x04role\x12.\n" +
 	"\fregistration\x18\x02 \x01(\tB\n" +
@@ -6461,20 +6972,26 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\ftrailer_type\x18\x0e \x01(\tB\x06\xa2\xbb\x18\x02\b\x04R\vtrailerType\x12\x19\n" +
 	"\x05empty\x18\x0f \x01(\bH\x01R\x05empty\x88\x01\x01\x12!\n" +
 	"\treturning\x18\x10 \x01(\bH\x02R\treturning\x88\x01\x01\x12/\n" +
-	"\x05owner\x18\x11 \x01(\v2\x11.customs.v1.PartyB\x06\xa2\xbb\x18\x02@\x01R\x05owner:!\xaa\xbb\x18\x1d\n" +
+	"\x05owner\x18\x11 \x01(\v2\x11.customs.v1.PartyB\x06\xa2\xbb\x18\x02@\x01R\x05owner\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions:!\xaa\xbb\x18\x1d\n" +
 	"\avehicle\x12\fregistration\"\x04roleB\v\n" +
 	"\t_sequenceB\b\n" +
 	"\x06_emptyB\f\n" +
 	"\n" +
-	"_returning\"\xa1\x02\n" +
+	"_returning\"\xe0\x02\n" +
 	"\x0eItineraryPoint\x12\x1f\n" +
 	"\bsequence\x18\x01 \x01(\rH\x00R\bsequence\x88\x01\x01\x12=\n" +
 	"\acountry\x18\x02 \x01(\tB#\xa2\xbb\x18\x1f\b\x02*\acountry:\x12RoutingCountryCodeR\acountry\x120\n" +
 	"\x05place\x18\x03 \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\x05place\x12*\n" +
 	"\x06office\x18\x04 \x01(\v2\x12.customs.v1.OfficeR\x06office\x12$\n" +
-	"\x04date\x18\x05 \x01(\v2\x10.customs.v1.DateR\x04date:\x1e\xaa\xbb\x18\x1a\n" +
+	"\x04date\x18\x05 \x01(\v2\x10.customs.v1.DateR\x04date\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions:\x1e\xaa\xbb\x18\x1a\n" +
 	"\x0eitineraryPoint\x12\bsequenceB\v\n" +
-	"\t_sequence\"\x9f\x04\n" +
+	"\t_sequence\"\xde\x04\n" +
 	"\bLoadUnit\x12\x1a\n" +
 	"\x02id\x18\x01 \x01(\tB\n" +
 	"\xa2\xbb\x18\x06\b\x11:\x02IDR\x02id\x12,\n" +
@@ -6487,25 +7004,34 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\acountry\x18\b \x01(\tB\x0f\xa2\xbb\x18\v\b\x02*\acountryR\acountry\x12@\n" +
 	"\vassignments\x18\t \x03(\v2\x16.customs.v1.AssignmentB\x06\xa2\xbb\x18\x02 2R\vassignments\x124\n" +
 	"\aremarks\x18\n" +
-	" \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\aremarks:\x18\xaa\xbb\x18\x14\n" +
-	"\bloadUnit\x12\x02id\"\x04kind\"\xe5\x01\n" +
+	" \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\aremarks\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions:\x18\xaa\xbb\x18\x14\n" +
+	"\bloadUnit\x12\x02id\"\x04kind\"\xa4\x02\n" +
 	"\n" +
 	"Assignment\x12 \n" +
 	"\avehicle\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\b(R\avehicle\x12)\n" +
 	"\x05since\x18\x02 \x01(\v2\x13.customs.v1.InstantR\x05since\x12*\n" +
 	"\x06office\x18\x03 \x01(\v2\x12.customs.v1.OfficeR\x06office\x122\n" +
 	"\x06reason\x18\x04 \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\x06reason\x12\x18\n" +
-	"\x03act\x18\x05 \x01(\tB\x06\xa2\xbb\x18\x02\bFR\x03act:\x10\xaa\xbb\x18\f\n" +
+	"\x03act\x18\x05 \x01(\tB\x06\xa2\xbb\x18\x02\bFR\x03act\x12=\n" +
 	"\n" +
-	"assignment\"\xb0\x01\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions:\x10\xaa\xbb\x18\f\n" +
+	"\n" +
+	"assignment\"\xef\x01\n" +
 	"\x04Seal\x12\x1a\n" +
 	"\x02id\x18\x01 \x01(\tB\n" +
 	"\xa2\xbb\x18\x06\b#:\x02IDR\x02id\x12\x1e\n" +
 	"\x06agency\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\b\x03R\x06agency\x12%\n" +
 	"\x04kind\x18\x03 \x01(\tB\x11\xa2\xbb\x18\r\b\x02*\tseal-kindR\x04kind\x125\n" +
-	"\x06events\x18\x04 \x03(\v2\x15.customs.v1.SealEventB\x06\xa2\xbb\x18\x02 2R\x06events:\x0e\xaa\xbb\x18\n" +
+	"\x06events\x18\x04 \x03(\v2\x15.customs.v1.SealEventB\x06\xa2\xbb\x18\x02 2R\x06events\x12=\n" +
 	"\n" +
-	"\x04seal\x12\x02id\"\xe2\x01\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions:\x0e\xaa\xbb\x18\n" +
+	"\n" +
+	"\x04seal\x12\x02id\"\xa1\x02\n" +
 	"\n" +
 	"Attachment\x12\x1a\n" +
 	"\x04name\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\bxR\x04name\x12+\n" +
@@ -6514,16 +7040,22 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"media_type\x18\x03 \x01(\tB\x12\xa2\xbb\x18\x0e\bF*\n" +
 	"media-typeR\tmediaType\x12\x17\n" +
 	"\x04size\x18\x04 \x01(\x04H\x00R\x04size\x88\x01\x01\x12\x1e\n" +
-	"\x06sha256\x18\x05 \x01(\tB\x06\xa2\xbb\x18\x02\b@R\x06sha256:\x16\xaa\xbb\x18\x12\n" +
+	"\x06sha256\x18\x05 \x01(\tB\x06\xa2\xbb\x18\x02\b@R\x06sha256\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions:\x16\xaa\xbb\x18\x12\n" +
 	"\n" +
 	"attachment\x12\x04nameB\a\n" +
-	"\x05_size\"\xb2\x01\n" +
+	"\x05_size\"\xf1\x01\n" +
 	"\tSealEvent\x12-\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x19.customs.v1.SealEventKindR\x04kind\x12*\n" +
 	"\x06office\x18\x02 \x01(\v2\x12.customs.v1.OfficeR\x06office\x12#\n" +
 	"\x02at\x18\x03 \x01(\v2\x13.customs.v1.InstantR\x02at\x12\x18\n" +
-	"\x03act\x18\x04 \x01(\tB\x06\xa2\xbb\x18\x02\bFR\x03act:\v\xaa\xbb\x18\a\n" +
-	"\x05event\"\xf4\x02\n" +
+	"\x03act\x18\x04 \x01(\tB\x06\xa2\xbb\x18\x02\bFR\x03act\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions:\v\xaa\xbb\x18\a\n" +
+	"\x05event\"\xb3\x03\n" +
 	"\x06Totals\x12\x19\n" +
 	"\x05items\x18\x01 \x01(\x04H\x00R\x05items\x88\x01\x01\x12\x1f\n" +
 	"\bpackages\x18\x02 \x01(\x04H\x01R\bpackages\x88\x01\x01\x122\n" +
@@ -6533,10 +7065,13 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\x05value\x18\x05 \x01(\v2\x11.customs.v1.MoneyB\x06\xa2\xbb\x18\x02H\x01R\x05value\x12\x19\n" +
 	"\x05pages\x18\x06 \x01(\x04H\x02R\x05pages\x88\x01\x01\x12+\n" +
 	"\x06volume\x18\a \x01(\v2\x13.customs.v1.MeasureR\x06volume\x12-\n" +
-	"\bnet_mass\x18\b \x01(\v2\x12.customs.v1.WeightR\anetMassB\b\n" +
+	"\bnet_mass\x18\b \x01(\v2\x12.customs.v1.WeightR\anetMass\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensionsB\b\n" +
 	"\x06_itemsB\v\n" +
 	"\t_packagesB\b\n" +
-	"\x06_pages\"\xaf\x0f\n" +
+	"\x06_pages\"\xee\x0f\n" +
 	"\vConsignment\x126\n" +
 	"\bsequence\x18\x01 \x01(\rB\x15\xa2\xbb\x18\x11:\x0fSequenceNumericH\x00R\bsequence\x88\x01\x01\x12m\n" +
 	"\x12transport_document\x18\x02 \x01(\v2\x1d.customs.v1.DocumentReferenceB\x1f\xa2\xbb\x18\x1b2\x19TransportContractDocumentR\x11transportDocument\x12\x18\n" +
@@ -6569,10 +7104,13 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\atransit\x18\x1a \x01(\v2\x13.customs.v1.TransitR\atransit\x12(\n" +
 	"\rsame_vehicles\x18\x1b \x01(\bH\x01R\fsameVehicles\x88\x01\x01\x124\n" +
 	"\x05seals\x18\x1c \x03(\v2\x10.customs.v1.SealB\f\xa2\xbb\x18\b c2\x04SealR\x05seals\x12>\n" +
-	"\x0echange_reasons\x18\x1d \x03(\tB\x17\xa2\xbb\x18\x13\b\x03 \x03*\rchange-reasonR\rchangeReasons:0\xaa\xbb\x18,\n" +
+	"\x0echange_reasons\x18\x1d \x03(\tB\x17\xa2\xbb\x18\x13\b\x03 \x03*\rchange-reasonR\rchangeReasons\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions:0\xaa\xbb\x18,\n" +
 	"\vconsignment\x12\x14transportDocument.id\x1a\awaybillB\v\n" +
 	"\t_sequenceB\x10\n" +
-	"\x0e_same_vehicles\"\xd8\x02\n" +
+	"\x0e_same_vehicles\"\x97\x03\n" +
 	"\bLocation\x12\x1a\n" +
 	"\x02id\x18\x01 \x01(\tB\n" +
 	"\xa2\xbb\x18\x06\b#:\x02IDR\x02id\x12.\n" +
@@ -6582,7 +7120,10 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\x02at\x18\x05 \x01(\v2\x13.customs.v1.InstantR\x02at\x12$\n" +
 	"\x04date\x18\x06 \x01(\v2\x10.customs.v1.DateR\x04date\x12<\n" +
 	"\aaddress\x18\a \x01(\v2\x13.customs.v1.AddressB\r\xa2\xbb\x18\t2\aAddressR\aaddress\x12 \n" +
-	"\astation\x18\b \x01(\tB\x06\xa2\xbb\x18\x02\b\x06R\astation\"\xdb\a\n" +
+	"\astation\x18\b \x01(\tB\x06\xa2\xbb\x18\x02\b\x06R\astation\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions\"\x9a\b\n" +
 	"\tGoodsItem\x126\n" +
 	"\bsequence\x18\x01 \x01(\rB\x15\xa2\xbb\x18\x11:\x0fSequenceNumericH\x00R\bsequence\x88\x01\x01\x12I\n" +
 	"\vdescription\x18\x02 \x03(\v2\x10.customs.v1.TextB\x15\xa2\xbb\x18\x11 \b:\vDescriptionP\x01R\vdescription\x12:\n" +
@@ -6604,27 +7145,39 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"load_units\x18\f \x03(\tB\x17\xa2\xbb\x18\x13\b\x11 \xe7\aZ\floadUnits.idR\tloadUnits\x12W\n" +
 	"\tdocuments\x18\r \x03(\v2\x1d.customs.v1.DocumentReferenceB\x1a\xa2\xbb\x18\x16 c2\x12AdditionalDocumentR\tdocuments\x12U\n" +
 	"\tpreceding\x18\x0e \x03(\v2\x1d.customs.v1.DocumentReferenceB\x18\xa2\xbb\x18\x14 c2\x10PreviousDocumentR\tpreceding\x12@\n" +
-	"\tdangerous\x18\x0f \x03(\v2\x1a.customs.v1.DangerousGoodsB\x06\xa2\xbb\x18\x02 \tR\tdangerous:\x14\xaa\xbb\x18\x10\n" +
+	"\tdangerous\x18\x0f \x03(\v2\x1a.customs.v1.DangerousGoodsB\x06\xa2\xbb\x18\x02 \tR\tdangerous\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions:\x14\xaa\xbb\x18\x10\n" +
 	"\x04item\x12\bsequenceB\v\n" +
-	"\t_sequence\"\x85\x01\n" +
+	"\t_sequence\"\xc4\x01\n" +
 	"\x0eClassification\x125\n" +
 	"\x06scheme\x18\x01 \x01(\tB\x1d\xa2\xbb\x18\x19\b\b*\x15classification-schemeR\x06scheme\x12\x1e\n" +
 	"\x04code\x18\x02 \x01(\tB\n" +
-	"\xa2\xbb\x18\x06\b\x12:\x02IDR\x04code:\x1c\xaa\xbb\x18\x18\n" +
-	"\x0eclassification\x12\x06scheme\"\x96\x01\n" +
+	"\xa2\xbb\x18\x06\b\x12:\x02IDR\x04code\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions:\x1c\xaa\xbb\x18\x18\n" +
+	"\x0eclassification\x12\x06scheme\"\xd5\x01\n" +
 	"\x0eDangerousGoods\x12#\n" +
 	"\tun_number\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\b\x04R\bunNumber\x12\x1c\n" +
 	"\x05class\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\b\aR\x05class\x12+\n" +
-	"\rpacking_group\x18\x03 \x01(\tB\x06\xa2\xbb\x18\x02\b\x03R\fpackingGroup:\x14\xaa\xbb\x18\x10\n" +
-	"\x0edangerousGoods\"\xa3\x02\n" +
+	"\rpacking_group\x18\x03 \x01(\tB\x06\xa2\xbb\x18\x02\b\x03R\fpackingGroup\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions:\x14\xaa\xbb\x18\x10\n" +
+	"\x0edangerousGoods\"\xe2\x02\n" +
 	"\tPackaging\x12-\n" +
 	"\x04type\x18\x01 \x01(\tB\x19\xa2\xbb\x18\x15\b\x02*\apackage:\bTypeCodeR\x04type\x127\n" +
 	"\bquantity\x18\x02 \x01(\x04B\x16\xa2\xbb\x18\x12:\x10QuantityQuantityH\x00R\bquantity\x88\x01\x01\x12\x1d\n" +
 	"\x05marks\x18\x03 \x01(\tB\a\xa2\xbb\x18\x03\b\x80\x04R\x05marks\x124\n" +
 	"\bpresence\x18\x04 \x01(\tB\x18\xa2\xbb\x18\x14\b\x01*\x10package-presenceR\bpresence\x12=\n" +
-	"\vinformation\x18\x05 \x01(\tB\x1b\xa2\xbb\x18\x17\b\x01*\x13package-informationR\vinformation:\r\xaa\xbb\x18\t\n" +
+	"\vinformation\x18\x05 \x01(\tB\x1b\xa2\xbb\x18\x17\b\x01*\x13package-informationR\vinformation\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions:\r\xaa\xbb\x18\t\n" +
 	"\apackageB\v\n" +
-	"\t_quantity\"\xba\x03\n" +
+	"\t_quantity\"\xf9\x03\n" +
 	"\x11DocumentReference\x123\n" +
 	"\x04kind\x18\x01 \x01(\tB\x1f\xa2\xbb\x18\x1b\b\x05*\rdocument-kind:\bTypeCodeR\x04kind\x12\x1a\n" +
 	"\x02id\x18\x02 \x01(\tB\n" +
@@ -6636,9 +7189,12 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\vvalid_until\x18\a \x01(\v2\x10.customs.v1.DateR\n" +
 	"validUntil\x120\n" +
 	"\x05place\x18\b \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\x05place\x127\n" +
-	"\tpresented\x18\t \x01(\tB\x19\xa2\xbb\x18\x15\b\x01*\x11document-presenceR\tpresented:\x12\xaa\xbb\x18\x0e\n" +
+	"\tpresented\x18\t \x01(\tB\x19\xa2\xbb\x18\x15\b\x01*\x11document-presenceR\tpresented\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions:\x12\xaa\xbb\x18\x0e\n" +
 	"\bdocument\x12\x02idB\a\n" +
-	"\x05_line\"\xec\x02\n" +
+	"\x05_line\"\xab\x03\n" +
 	"\tGuarantee\x12*\n" +
 	"\x04kind\x18\x01 \x01(\tB\x16\xa2\xbb\x18\x12\b\x03*\x0eguarantee-kindR\x04kind\x121\n" +
 	"\treference\x18\x02 \x01(\tB\x13\xa2\xbb\x18\x0f\b2:\vReferenceIDR\treference\x121\n" +
@@ -6650,15 +7206,21 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\n" +
 	"supplement\x18\x06 \x01(\tB\x06\xa2\xbb\x18\x02\b$R\n" +
 	"supplement\x12 \n" +
-	"\ameasure\x18\a \x01(\tB\x06\xa2\xbb\x18\x02\b\x03R\ameasure:\x0f\xaa\xbb\x18\v\n" +
-	"\tguarantee\"\x8f\x01\n" +
+	"\ameasure\x18\a \x01(\tB\x06\xa2\xbb\x18\x02\b\x03R\ameasure\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions:\x0f\xaa\xbb\x18\v\n" +
+	"\tguarantee\"\xce\x01\n" +
 	"\x03Tir\x12\x1e\n" +
 	"\x06carnet\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\b\vR\x06carnet\x12\x1e\n" +
 	"\x06holder\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\b\x12R\x06holder\x12\x17\n" +
 	"\x04page\x18\x03 \x01(\rH\x00R\x04page\x88\x01\x01\x12\x1b\n" +
-	"\x06volets\x18\x04 \x01(\rH\x01R\x06volets\x88\x01\x01B\a\n" +
+	"\x06volets\x18\x04 \x01(\rH\x01R\x06volets\x88\x01\x01\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensionsB\a\n" +
 	"\x05_pageB\t\n" +
-	"\a_volets\"\x90\x04\n" +
+	"\a_volets\"\xcf\x04\n" +
 	"\aTransit\x12(\n" +
 	"\x04kind\x18\x01 \x01(\tB\x14\xa2\xbb\x18\x10\b\x04*\ftransit-kindR\x04kind\x127\n" +
 	"\tdirection\x18\x02 \x01(\tB\x19\xa2\xbb\x18\x15\b\x04*\x11transit-directionR\tdirection\x121\n" +
@@ -6671,19 +7233,28 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\n" +
 	"time_limit\x18\a \x01(\v2\x10.customs.v1.DateR\ttimeLimit\x12A\n" +
 	"\x11destination_place\x18\b \x01(\v2\x14.customs.v1.LocationR\x10destinationPlace\x12N\n" +
-	"\bvehicles\x18\t \x03(\v2\x13.customs.v1.VehicleB\x1d\xa2\xbb\x18\x19 \xc8\x012\x14BorderTransportMeansR\bvehicles\"\xa5\x01\n" +
+	"\bvehicles\x18\t \x03(\v2\x13.customs.v1.VehicleB\x1d\xa2\xbb\x18\x19 \xc8\x012\x14BorderTransportMeansR\bvehicles\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions\"\xe4\x01\n" +
 	"\x12RegistrationNumber\x12)\n" +
 	"\acountry\x18\x01 \x01(\tB\x0f\xa2\xbb\x18\v\b\x02*\acountryR\acountry\x12$\n" +
 	"\x04date\x18\x02 \x01(\v2\x10.customs.v1.DateR\x04date\x12\x1e\n" +
 	"\x06number\x18\x03 \x01(\tB\x06\xa2\xbb\x18\x02\b#R\x06number\x12\x1e\n" +
-	"\x06office\x18\x04 \x01(\tB\x06\xa2\xbb\x18\x02\b\x11R\x06office\"\xbc\x01\n" +
+	"\x06office\x18\x04 \x01(\tB\x06\xa2\xbb\x18\x02\b\x11R\x06office\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions\"\xfb\x01\n" +
 	"\x0eControlledItem\x12+\n" +
 	"\x04kind\x18\x01 \x01(\tB\x17\xa2\xbb\x18\x13\b\x01*\x0fcontrolled-itemR\x04kind\x12\x1d\n" +
 	"\apresent\x18\x02 \x01(\bH\x00R\apresent\x88\x01\x01\x12<\n" +
-	"\vdescription\x18\x03 \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\vdescription:\x14\xaa\xbb\x18\x10\n" +
+	"\vdescription\x18\x03 \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\vdescription\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions:\x14\xaa\xbb\x18\x10\n" +
 	"\x0econtrolledItemB\n" +
 	"\n" +
-	"\b_present\"\xcd\v\n" +
+	"\b_present\"\x8c\f\n" +
 	"\x10PreArrivalNotice\x12\x1c\n" +
 	"\x05batch\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\b#R\x05batch\x124\n" +
 	"\bpurposes\x18\x02 \x03(\tB\x18\xa2\xbb\x18\x14\b\x02 \n" +
@@ -6714,9 +7285,12 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\blanguage\x18\x17 \x01(\tB\x06\xa2\xbb\x18\x02\b\fR\blanguage\x12(\n" +
 	"\rsame_vehicles\x18\x18 \x01(\bH\x01R\fsameVehicles\x88\x01\x01\x125\n" +
 	"\ventry_place\x18\x19 \x01(\v2\x14.customs.v1.LocationR\n" +
-	"entryPlaceB\x17\n" +
+	"entryPlace\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensionsB\x17\n" +
 	"\x15_declarant_is_carrierB\x10\n" +
-	"\x0e_same_vehicles\"\x92\a\n" +
+	"\x0e_same_vehicles\"\xd1\a\n" +
 	"\x12TransitDeclaration\x12B\n" +
 	"\fregistration\x18\x01 \x01(\v2\x1e.customs.v1.RegistrationNumberR\fregistration\x12-\n" +
 	"\atransit\x18\x02 \x01(\v2\x13.customs.v1.TransitR\atransit\x12=\n" +
@@ -6734,7 +7308,10 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\tsignatory\x18\f \x01(\v2\x12.customs.v1.PersonB\x06\xa2\xbb\x18\x02@\x01R\tsignatory\x12(\n" +
 	"\x06signed\x18\r \x01(\v2\x10.customs.v1.DateR\x06signed\x12>\n" +
 	"\x10expected_arrival\x18\x0e \x01(\v2\x13.customs.v1.InstantR\x0fexpectedArrival\x12\"\n" +
-	"\blanguage\x18\x0f \x01(\tB\x06\xa2\xbb\x18\x02\b\fR\blanguage\"\xa7\a\n" +
+	"\blanguage\x18\x0f \x01(\tB\x06\xa2\xbb\x18\x02\b\fR\blanguage\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions\"\xe6\a\n" +
 	"\bManifest\x12\x1c\n" +
 	"\x05batch\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\b#R\x05batch\x12;\n" +
 	"\tdirection\x18\x02 \x01(\x0e2\x1d.customs.v1.ManifestDirectionR\tdirection\x12*\n" +
@@ -6753,7 +7330,10 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\tunloading\x18\r \x01(\v2\x14.customs.v1.LocationB\x17\xa2\xbb\x18\x132\x11UnloadingLocationR\tunloading\x124\n" +
 	"\aremarks\x18\x0e \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\aremarks\x12/\n" +
 	"\bdeparted\x18\x0f \x01(\v2\x13.customs.v1.InstantR\bdeparted\x12\x1e\n" +
-	"\x06number\x18\x10 \x01(\tB\x06\xa2\xbb\x18\x02\b#R\x06number\"\xc5\x05\n" +
+	"\x06number\x18\x10 \x01(\tB\x06\xa2\xbb\x18\x02\b#R\x06number\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions\"\x84\x06\n" +
 	"\rVehicleReport\x12\x1c\n" +
 	"\x05batch\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\b#R\x05batch\x121\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x1d.customs.v1.VehicleReportKindR\x04kind\x12*\n" +
@@ -6768,7 +7348,10 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\tunloading\x18\n" +
 	" \x01(\v2\x14.customs.v1.LocationB\x17\xa2\xbb\x18\x132\x11UnloadingLocationR\tunloading\x12#\n" +
 	"\x02at\x18\v \x01(\v2\x13.customs.v1.InstantR\x02at\x124\n" +
-	"\aremarks\x18\f \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\aremarks\"\xba\b\n" +
+	"\aremarks\x18\f \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\aremarks\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions\"\xf9\b\n" +
 	"\rArrivalReport\x12\x1c\n" +
 	"\x05batch\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\b#R\x05batch\x12*\n" +
 	"\x06office\x18\x02 \x01(\v2\x12.customs.v1.OfficeR\x06office\x12#\n" +
@@ -6792,18 +7375,24 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"comparison\x18\x11 \x01(\v2\x16.customs.v1.ComparisonR\n" +
 	"comparison\x12L\n" +
 	"\vattachments\x18\x12 \x03(\v2\x16.customs.v1.AttachmentB\x12\xa2\xbb\x18\x0e \x142\n" +
-	"BinaryFileR\vattachmentsB\n" +
+	"BinaryFileR\vattachments\x12=\n" +
 	"\n" +
-	"\b_partial\"\xd7\x01\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensionsB\n" +
+	"\n" +
+	"\b_partial\"\x96\x02\n" +
 	"\n" +
 	"Comparison\x124\n" +
 	"\x06result\x18\x01 \x01(\x0e2\x1c.customs.v1.ComparisonResultR\x06result\x12\x1b\n" +
 	"\x06agreed\x18\x02 \x01(\x04H\x00R\x06agreed\x88\x01\x01\x12@\n" +
 	"\vdifferences\x18\x03 \x03(\v2\x16.customs.v1.DifferenceB\x06\xa2\xbb\x18\x02 cR\vdifferences\x12\x1d\n" +
-	"\aomitted\x18\x04 \x01(\x04H\x01R\aomitted\x88\x01\x01B\t\n" +
+	"\aomitted\x18\x04 \x01(\x04H\x01R\aomitted\x88\x01\x01\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensionsB\t\n" +
 	"\a_agreedB\n" +
 	"\n" +
-	"\b_omitted\"\x94\x03\n" +
+	"\b_omitted\"\xd3\x03\n" +
 	"\n" +
 	"Difference\x12\x1a\n" +
 	"\x04code\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\b(R\x04code\x12:\n" +
@@ -6816,14 +7405,20 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\ttolerance\x18\b \x01(\v2\x13.customs.v1.FindingR\ttolerance\x123\n" +
 	"\n" +
 	"difference\x18\t \x01(\v2\x13.customs.v1.FindingR\n" +
-	"difference:\x16\xaa\xbb\x18\x12\n" +
+	"difference\x12=\n" +
 	"\n" +
-	"difference\x12\x04code\"\x80\x01\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions:\x16\xaa\xbb\x18\x12\n" +
+	"\n" +
+	"difference\x12\x04code\"\xbf\x01\n" +
 	"\aFinding\x12 \n" +
 	"\awording\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\b(R\awording\x12!\n" +
 	"\x06values\x18\x02 \x03(\tB\t\xa2\xbb\x18\x05\b\x80\x02 \n" +
 	"R\x06values\x120\n" +
-	"\x06method\x18\x03 \x01(\x0e2\x18.customs.v1.WeightMethodR\x06method\"\xa6\x04\n" +
+	"\x06method\x18\x03 \x01(\x0e2\x18.customs.v1.WeightMethodR\x06method\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions\"\xe5\x04\n" +
 	"\x10InspectionResult\x12/\n" +
 	"\asubject\x18\x01 \x01(\v2\x15.customs.v1.ReferenceR\asubject\x12*\n" +
 	"\x06office\x18\x02 \x01(\v2\x12.customs.v1.OfficeR\x06office\x12#\n" +
@@ -6835,7 +7430,10 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"load_units\x18\a \x03(\v2\x14.customs.v1.LoadUnitB\x1b\xa2\xbb\x18\x17 \x8fN2\x12TransportEquipmentR\tloadUnits\x12W\n" +
 	"\tdocuments\x18\b \x03(\v2\x1d.customs.v1.DocumentReferenceB\x1a\xa2\xbb\x18\x16 c2\x12AdditionalDocumentR\tdocuments\x12L\n" +
 	"\vattachments\x18\t \x03(\v2\x16.customs.v1.AttachmentB\x12\xa2\xbb\x18\x0e \x142\n" +
-	"BinaryFileR\vattachments\"\x91\t\n" +
+	"BinaryFileR\vattachments\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions\"\xd0\t\n" +
 	"\fTransitEvent\x128\n" +
 	"\atransit\x18\x01 \x01(\v2\x1e.customs.v1.RegistrationNumberR\atransit\x12)\n" +
 	"\x04kind\x18\x02 \x01(\tB\x15\xa2\xbb\x18\x11\b\x1e*\rtransit-eventR\x04kind\x12*\n" +
@@ -6861,9 +7459,12 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\x06totals\x18\x14 \x01(\v2\x12.customs.v1.TotalsR\x06totals\x12Y\n" +
 	"\vcertificate\x18\x15 \x01(\v2\x1d.customs.v1.DocumentReferenceB\x18\xa2\xbb\x18\x142\x12AdditionalDocumentR\vcertificate\x12P\n" +
 	"\n" +
-	"load_units\x18\x16 \x03(\v2\x14.customs.v1.LoadUnitB\x1b\xa2\xbb\x18\x17 \x8fN2\x12TransportEquipmentR\tloadUnitsB\n" +
+	"load_units\x18\x16 \x03(\v2\x14.customs.v1.LoadUnitB\x1b\xa2\xbb\x18\x17 \x8fN2\x12TransportEquipmentR\tloadUnits\x12=\n" +
 	"\n" +
-	"\b_partial\"\xf2\x03\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensionsB\n" +
+	"\n" +
+	"\b_partial\"\xb1\x04\n" +
 	"\x06Answer\x12:\n" +
 	"\aresults\x18\x01 \x03(\v2\x18.customs.v1.AnswerResultB\x06\xa2\xbb\x18\x02 dR\aresults\x12#\n" +
 	"\tsystem_id\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\b$R\bsystemId\x12B\n" +
@@ -6877,22 +7478,31 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\x0ftransfer_number\x18\b \x01(\tB\x06\xa2\xbb\x18\x02\b2R\x0etransferNumber\x12/\n" +
 	"\x0frelated_arrival\x18\t \x01(\tB\x06\xa2\xbb\x18\x02\b$R\x0erelatedArrival\x12)\n" +
 	"\x0etir_green_page\x18\n" +
-	" \x01(\rH\x00R\ftirGreenPage\x88\x01\x01B\x11\n" +
-	"\x0f_tir_green_page\"\xce\x01\n" +
+	" \x01(\rH\x00R\ftirGreenPage\x88\x01\x01\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensionsB\x11\n" +
+	"\x0f_tir_green_page\"\x8d\x02\n" +
 	"\fAnswerResult\x12*\n" +
 	"\x04code\x18\x01 \x01(\tB\x16\xa2\xbb\x18\x12\b\v:\x0eValidationCodeR\x04code\x12:\n" +
 	"\fdescriptions\x18\x02 \x03(\tB\x16\xa2\xbb\x18\x12\b\xfa\x01 \x14:\vDescriptionR\fdescriptions\x12\"\n" +
 	"\bcategory\x18\x03 \x01(\tB\x06\xa2\xbb\x18\x02\b\x0fR\bcategory\x12$\n" +
-	"\treference\x18\x04 \x01(\tB\x06\xa2\xbb\x18\x02\b$R\treference:\f\xaa\xbb\x18\b\n" +
-	"\x06result\"\xaa\x02\n" +
+	"\treference\x18\x04 \x01(\tB\x06\xa2\xbb\x18\x02\b$R\treference\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions:\f\xaa\xbb\x18\b\n" +
+	"\x06result\"\xe9\x02\n" +
 	"\fCancellation\x12/\n" +
 	"\asubject\x18\x01 \x01(\v2\x15.customs.v1.ReferenceR\asubject\x12#\n" +
 	"\tsystem_id\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\b$R\bsystemId\x12!\n" +
 	"\x03tir\x18\x03 \x01(\v2\x0f.customs.v1.TirR\x03tir\x12-\n" +
 	"\x06reason\x18\x04 \x01(\tB\x15\xa2\xbb\x18\x11\b\x03*\rchange-reasonR\x06reason\x124\n" +
 	"\aremarks\x18\x05 \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\aremarks\x12)\n" +
-	"\x0etir_green_page\x18\x06 \x01(\rH\x00R\ftirGreenPage\x88\x01\x01B\x11\n" +
-	"\x0f_tir_green_page\"\x8f\x05\n" +
+	"\x0etir_green_page\x18\x06 \x01(\rH\x00R\ftirGreenPage\x88\x01\x01\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensionsB\x11\n" +
+	"\x0f_tir_green_page\"\xce\x05\n" +
 	"\x17GoodsDeclarationExtract\x12@\n" +
 	"\vdeclaration\x18\x01 \x01(\v2\x1e.customs.v1.RegistrationNumberR\vdeclaration\x12$\n" +
 	"\tprocedure\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\b\x04R\tprocedure\x126\n" +
@@ -6906,17 +7516,26 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\vexit_office\x18\n" +
 	" \x01(\v2\x12.customs.v1.OfficeR\n" +
 	"exitOffice\x12\x1c\n" +
-	"\x05batch\x18\v \x01(\tB\x06\xa2\xbb\x18\x02\b#R\x05batch\"6\n" +
+	"\x05batch\x18\v \x01(\tB\x06\xa2\xbb\x18\x02\b#R\x05batch\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions\"u\n" +
 	"\vStatusQuery\x12'\n" +
 	"\n" +
-	"system_ids\x18\x01 \x03(\tB\b\xa2\xbb\x18\x04\b$ dR\tsystemIds\"\xfb\x02\n" +
+	"system_ids\x18\x01 \x03(\tB\b\xa2\xbb\x18\x04\b$ dR\tsystemIds\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions\"\xba\x03\n" +
 	"\vPermitQuery\x12S\n" +
 	"\apermits\x18\x01 \x03(\v2\x1d.customs.v1.DocumentReferenceB\x1a\xa2\xbb\x18\x16 c2\x12AdditionalDocumentR\apermits\x12*\n" +
 	"\x06office\x18\x02 \x01(\v2\x12.customs.v1.OfficeR\x06office\x121\n" +
 	"\x06holder\x18\x03 \x01(\v2\x11.customs.v1.PartyB\x06\xa2\xbb\x18\x02@\x01R\x06holder\x12$\n" +
 	"\bvehicles\x18\x04 \x03(\tB\b\xa2\xbb\x18\x04\b( 2R\bvehicles\x12\\\n" +
 	"\x0fclassifications\x18\x05 \x03(\v2\x1a.customs.v1.ClassificationB\x16\xa2\xbb\x18\x12 22\x0eClassificationR\x0fclassifications\x124\n" +
-	"\aremarks\x18\x06 \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\aremarks\"\xc0\x03\n" +
+	"\aremarks\x18\x06 \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\aremarks\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions\"\xff\x03\n" +
 	"\fPermitAnswer\x12:\n" +
 	"\aresults\x18\x01 \x03(\v2\x18.customs.v1.AnswerResultB\x06\xa2\xbb\x18\x02 dR\aresults\x12#\n" +
 	"\tsystem_id\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\b$R\bsystemId\x12B\n" +
@@ -6927,7 +7546,10 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"registered\x18\x06 \x01(\v2\x13.customs.v1.InstantR\n" +
 	"registered\x12S\n" +
 	"\apermits\x18\a \x03(\v2\x1d.customs.v1.DocumentReferenceB\x1a\xa2\xbb\x18\x16 c2\x12AdditionalDocumentR\apermits\x124\n" +
-	"\aremarks\x18\b \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\aremarks*\xbd\x01\n" +
+	"\aremarks\x18\b \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\aremarks\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions*\xbd\x01\n" +
 	"\fFunctionCode\x12\x1d\n" +
 	"\x19FUNCTION_CODE_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fCANCELLATION\x10\x01\x12\f\n" +
@@ -7024,7 +7646,7 @@ func file_customs_v1_document_proto_rawDescGZIP() []byte {
 }
 
 var file_customs_v1_document_proto_enumTypes = make([]protoimpl.EnumInfo, 11)
-var file_customs_v1_document_proto_msgTypes = make([]protoimpl.MessageInfo, 56)
+var file_customs_v1_document_proto_msgTypes = make([]protoimpl.MessageInfo, 57)
 var file_customs_v1_document_proto_goTypes = []any{
 	(FunctionCode)(0),               // 0: customs.v1.FunctionCode
 	(ReferenceKind)(0),              // 1: customs.v1.ReferenceKind
@@ -7041,304 +7663,356 @@ var file_customs_v1_document_proto_goTypes = []any{
 	(*Envelope)(nil),                // 12: customs.v1.Envelope
 	(*Reference)(nil),               // 13: customs.v1.Reference
 	(*HeaderValue)(nil),             // 14: customs.v1.HeaderValue
-	(*Decimal)(nil),                 // 15: customs.v1.Decimal
-	(*Instant)(nil),                 // 16: customs.v1.Instant
-	(*Date)(nil),                    // 17: customs.v1.Date
-	(*Text)(nil),                    // 18: customs.v1.Text
-	(*Money)(nil),                   // 19: customs.v1.Money
-	(*Weight)(nil),                  // 20: customs.v1.Weight
-	(*Measure)(nil),                 // 21: customs.v1.Measure
-	(*Office)(nil),                  // 22: customs.v1.Office
-	(*Party)(nil),                   // 23: customs.v1.Party
-	(*PartyId)(nil),                 // 24: customs.v1.PartyId
-	(*Address)(nil),                 // 25: customs.v1.Address
-	(*Communication)(nil),           // 26: customs.v1.Communication
-	(*Contact)(nil),                 // 27: customs.v1.Contact
-	(*Person)(nil),                  // 28: customs.v1.Person
-	(*Transport)(nil),               // 29: customs.v1.Transport
-	(*Vehicle)(nil),                 // 30: customs.v1.Vehicle
-	(*ItineraryPoint)(nil),          // 31: customs.v1.ItineraryPoint
-	(*LoadUnit)(nil),                // 32: customs.v1.LoadUnit
-	(*Assignment)(nil),              // 33: customs.v1.Assignment
-	(*Seal)(nil),                    // 34: customs.v1.Seal
-	(*Attachment)(nil),              // 35: customs.v1.Attachment
-	(*SealEvent)(nil),               // 36: customs.v1.SealEvent
-	(*Totals)(nil),                  // 37: customs.v1.Totals
-	(*Consignment)(nil),             // 38: customs.v1.Consignment
-	(*Location)(nil),                // 39: customs.v1.Location
-	(*GoodsItem)(nil),               // 40: customs.v1.GoodsItem
-	(*Classification)(nil),          // 41: customs.v1.Classification
-	(*DangerousGoods)(nil),          // 42: customs.v1.DangerousGoods
-	(*Packaging)(nil),               // 43: customs.v1.Packaging
-	(*DocumentReference)(nil),       // 44: customs.v1.DocumentReference
-	(*Guarantee)(nil),               // 45: customs.v1.Guarantee
-	(*Tir)(nil),                     // 46: customs.v1.Tir
-	(*Transit)(nil),                 // 47: customs.v1.Transit
-	(*RegistrationNumber)(nil),      // 48: customs.v1.RegistrationNumber
-	(*ControlledItem)(nil),          // 49: customs.v1.ControlledItem
-	(*PreArrivalNotice)(nil),        // 50: customs.v1.PreArrivalNotice
-	(*TransitDeclaration)(nil),      // 51: customs.v1.TransitDeclaration
-	(*Manifest)(nil),                // 52: customs.v1.Manifest
-	(*VehicleReport)(nil),           // 53: customs.v1.VehicleReport
-	(*ArrivalReport)(nil),           // 54: customs.v1.ArrivalReport
-	(*Comparison)(nil),              // 55: customs.v1.Comparison
-	(*Difference)(nil),              // 56: customs.v1.Difference
-	(*Finding)(nil),                 // 57: customs.v1.Finding
-	(*InspectionResult)(nil),        // 58: customs.v1.InspectionResult
-	(*TransitEvent)(nil),            // 59: customs.v1.TransitEvent
-	(*Answer)(nil),                  // 60: customs.v1.Answer
-	(*AnswerResult)(nil),            // 61: customs.v1.AnswerResult
-	(*Cancellation)(nil),            // 62: customs.v1.Cancellation
-	(*GoodsDeclarationExtract)(nil), // 63: customs.v1.GoodsDeclarationExtract
-	(*StatusQuery)(nil),             // 64: customs.v1.StatusQuery
-	(*PermitQuery)(nil),             // 65: customs.v1.PermitQuery
-	(*PermitAnswer)(nil),            // 66: customs.v1.PermitAnswer
+	(*Extension)(nil),               // 15: customs.v1.Extension
+	(*Decimal)(nil),                 // 16: customs.v1.Decimal
+	(*Instant)(nil),                 // 17: customs.v1.Instant
+	(*Date)(nil),                    // 18: customs.v1.Date
+	(*Text)(nil),                    // 19: customs.v1.Text
+	(*Money)(nil),                   // 20: customs.v1.Money
+	(*Weight)(nil),                  // 21: customs.v1.Weight
+	(*Measure)(nil),                 // 22: customs.v1.Measure
+	(*Office)(nil),                  // 23: customs.v1.Office
+	(*Party)(nil),                   // 24: customs.v1.Party
+	(*PartyId)(nil),                 // 25: customs.v1.PartyId
+	(*Address)(nil),                 // 26: customs.v1.Address
+	(*Communication)(nil),           // 27: customs.v1.Communication
+	(*Contact)(nil),                 // 28: customs.v1.Contact
+	(*Person)(nil),                  // 29: customs.v1.Person
+	(*Transport)(nil),               // 30: customs.v1.Transport
+	(*Vehicle)(nil),                 // 31: customs.v1.Vehicle
+	(*ItineraryPoint)(nil),          // 32: customs.v1.ItineraryPoint
+	(*LoadUnit)(nil),                // 33: customs.v1.LoadUnit
+	(*Assignment)(nil),              // 34: customs.v1.Assignment
+	(*Seal)(nil),                    // 35: customs.v1.Seal
+	(*Attachment)(nil),              // 36: customs.v1.Attachment
+	(*SealEvent)(nil),               // 37: customs.v1.SealEvent
+	(*Totals)(nil),                  // 38: customs.v1.Totals
+	(*Consignment)(nil),             // 39: customs.v1.Consignment
+	(*Location)(nil),                // 40: customs.v1.Location
+	(*GoodsItem)(nil),               // 41: customs.v1.GoodsItem
+	(*Classification)(nil),          // 42: customs.v1.Classification
+	(*DangerousGoods)(nil),          // 43: customs.v1.DangerousGoods
+	(*Packaging)(nil),               // 44: customs.v1.Packaging
+	(*DocumentReference)(nil),       // 45: customs.v1.DocumentReference
+	(*Guarantee)(nil),               // 46: customs.v1.Guarantee
+	(*Tir)(nil),                     // 47: customs.v1.Tir
+	(*Transit)(nil),                 // 48: customs.v1.Transit
+	(*RegistrationNumber)(nil),      // 49: customs.v1.RegistrationNumber
+	(*ControlledItem)(nil),          // 50: customs.v1.ControlledItem
+	(*PreArrivalNotice)(nil),        // 51: customs.v1.PreArrivalNotice
+	(*TransitDeclaration)(nil),      // 52: customs.v1.TransitDeclaration
+	(*Manifest)(nil),                // 53: customs.v1.Manifest
+	(*VehicleReport)(nil),           // 54: customs.v1.VehicleReport
+	(*ArrivalReport)(nil),           // 55: customs.v1.ArrivalReport
+	(*Comparison)(nil),              // 56: customs.v1.Comparison
+	(*Difference)(nil),              // 57: customs.v1.Difference
+	(*Finding)(nil),                 // 58: customs.v1.Finding
+	(*InspectionResult)(nil),        // 59: customs.v1.InspectionResult
+	(*TransitEvent)(nil),            // 60: customs.v1.TransitEvent
+	(*Answer)(nil),                  // 61: customs.v1.Answer
+	(*AnswerResult)(nil),            // 62: customs.v1.AnswerResult
+	(*Cancellation)(nil),            // 63: customs.v1.Cancellation
+	(*GoodsDeclarationExtract)(nil), // 64: customs.v1.GoodsDeclarationExtract
+	(*StatusQuery)(nil),             // 65: customs.v1.StatusQuery
+	(*PermitQuery)(nil),             // 66: customs.v1.PermitQuery
+	(*PermitAnswer)(nil),            // 67: customs.v1.PermitAnswer
 }
 var file_customs_v1_document_proto_depIdxs = []int32{
 	12,  // 0: customs.v1.Document.envelope:type_name -> customs.v1.Envelope
-	50,  // 1: customs.v1.Document.pre_arrival_notice:type_name -> customs.v1.PreArrivalNotice
-	51,  // 2: customs.v1.Document.transit_declaration:type_name -> customs.v1.TransitDeclaration
-	52,  // 3: customs.v1.Document.manifest:type_name -> customs.v1.Manifest
-	53,  // 4: customs.v1.Document.vehicle_report:type_name -> customs.v1.VehicleReport
-	54,  // 5: customs.v1.Document.arrival_report:type_name -> customs.v1.ArrivalReport
-	58,  // 6: customs.v1.Document.inspection_result:type_name -> customs.v1.InspectionResult
-	59,  // 7: customs.v1.Document.transit_event:type_name -> customs.v1.TransitEvent
-	60,  // 8: customs.v1.Document.answer:type_name -> customs.v1.Answer
-	62,  // 9: customs.v1.Document.cancellation:type_name -> customs.v1.Cancellation
-	63,  // 10: customs.v1.Document.goods_declaration_extract:type_name -> customs.v1.GoodsDeclarationExtract
-	64,  // 11: customs.v1.Document.status_query:type_name -> customs.v1.StatusQuery
-	65,  // 12: customs.v1.Document.permit_query:type_name -> customs.v1.PermitQuery
-	66,  // 13: customs.v1.Document.permit_answer:type_name -> customs.v1.PermitAnswer
-	16,  // 14: customs.v1.Envelope.issued:type_name -> customs.v1.Instant
+	51,  // 1: customs.v1.Document.pre_arrival_notice:type_name -> customs.v1.PreArrivalNotice
+	52,  // 2: customs.v1.Document.transit_declaration:type_name -> customs.v1.TransitDeclaration
+	53,  // 3: customs.v1.Document.manifest:type_name -> customs.v1.Manifest
+	54,  // 4: customs.v1.Document.vehicle_report:type_name -> customs.v1.VehicleReport
+	55,  // 5: customs.v1.Document.arrival_report:type_name -> customs.v1.ArrivalReport
+	59,  // 6: customs.v1.Document.inspection_result:type_name -> customs.v1.InspectionResult
+	60,  // 7: customs.v1.Document.transit_event:type_name -> customs.v1.TransitEvent
+	61,  // 8: customs.v1.Document.answer:type_name -> customs.v1.Answer
+	63,  // 9: customs.v1.Document.cancellation:type_name -> customs.v1.Cancellation
+	64,  // 10: customs.v1.Document.goods_declaration_extract:type_name -> customs.v1.GoodsDeclarationExtract
+	65,  // 11: customs.v1.Document.status_query:type_name -> customs.v1.StatusQuery
+	66,  // 12: customs.v1.Document.permit_query:type_name -> customs.v1.PermitQuery
+	67,  // 13: customs.v1.Document.permit_answer:type_name -> customs.v1.PermitAnswer
+	17,  // 14: customs.v1.Envelope.issued:type_name -> customs.v1.Instant
 	0,   // 15: customs.v1.Envelope.function:type_name -> customs.v1.FunctionCode
 	13,  // 16: customs.v1.Envelope.references:type_name -> customs.v1.Reference
 	14,  // 17: customs.v1.Envelope.header:type_name -> customs.v1.HeaderValue
-	1,   // 18: customs.v1.Reference.kind:type_name -> customs.v1.ReferenceKind
-	17,  // 19: customs.v1.Reference.date:type_name -> customs.v1.Date
-	15,  // 20: customs.v1.Money.amount:type_name -> customs.v1.Decimal
-	15,  // 21: customs.v1.Weight.kilograms:type_name -> customs.v1.Decimal
-	2,   // 22: customs.v1.Weight.method:type_name -> customs.v1.WeightMethod
-	15,  // 23: customs.v1.Measure.quantity:type_name -> customs.v1.Decimal
-	18,  // 24: customs.v1.Office.name:type_name -> customs.v1.Text
-	18,  // 25: customs.v1.Office.checkpoint_name:type_name -> customs.v1.Text
-	18,  // 26: customs.v1.Party.name:type_name -> customs.v1.Text
-	24,  // 27: customs.v1.Party.ids:type_name -> customs.v1.PartyId
-	25,  // 28: customs.v1.Party.addresses:type_name -> customs.v1.Address
-	26,  // 29: customs.v1.Party.communications:type_name -> customs.v1.Communication
-	27,  // 30: customs.v1.Party.contacts:type_name -> customs.v1.Contact
-	18,  // 31: customs.v1.Party.short_name:type_name -> customs.v1.Text
-	18,  // 32: customs.v1.Address.line:type_name -> customs.v1.Text
-	26,  // 33: customs.v1.Contact.communications:type_name -> customs.v1.Communication
-	30,  // 34: customs.v1.Transport.vehicles:type_name -> customs.v1.Vehicle
-	28,  // 35: customs.v1.Transport.crew:type_name -> customs.v1.Person
-	20,  // 36: customs.v1.Transport.gross_mass:type_name -> customs.v1.Weight
-	31,  // 37: customs.v1.Transport.itinerary:type_name -> customs.v1.ItineraryPoint
-	44,  // 38: customs.v1.Transport.permits:type_name -> customs.v1.DocumentReference
-	3,   // 39: customs.v1.Vehicle.role:type_name -> customs.v1.VehicleRole
-	20,  // 40: customs.v1.Vehicle.tare:type_name -> customs.v1.Weight
-	23,  // 41: customs.v1.Vehicle.owner:type_name -> customs.v1.Party
-	18,  // 42: customs.v1.ItineraryPoint.place:type_name -> customs.v1.Text
-	22,  // 43: customs.v1.ItineraryPoint.office:type_name -> customs.v1.Office
-	17,  // 44: customs.v1.ItineraryPoint.date:type_name -> customs.v1.Date
-	4,   // 45: customs.v1.LoadUnit.kind:type_name -> customs.v1.LoadUnitKind
-	20,  // 46: customs.v1.LoadUnit.tare:type_name -> customs.v1.Weight
-	34,  // 47: customs.v1.LoadUnit.seals:type_name -> customs.v1.Seal
-	33,  // 48: customs.v1.LoadUnit.assignments:type_name -> customs.v1.Assignment
-	18,  // 49: customs.v1.LoadUnit.remarks:type_name -> customs.v1.Text
-	16,  // 50: customs.v1.Assignment.since:type_name -> customs.v1.Instant
-	22,  // 51: customs.v1.Assignment.office:type_name -> customs.v1.Office
-	18,  // 52: customs.v1.Assignment.reason:type_name -> customs.v1.Text
-	36,  // 53: customs.v1.Seal.events:type_name -> customs.v1.SealEvent
-	5,   // 54: customs.v1.SealEvent.kind:type_name -> customs.v1.SealEventKind
-	22,  // 55: customs.v1.SealEvent.office:type_name -> customs.v1.Office
-	16,  // 56: customs.v1.SealEvent.at:type_name -> customs.v1.Instant
-	20,  // 57: customs.v1.Totals.gross_mass:type_name -> customs.v1.Weight
-	19,  // 58: customs.v1.Totals.value:type_name -> customs.v1.Money
-	21,  // 59: customs.v1.Totals.volume:type_name -> customs.v1.Measure
-	20,  // 60: customs.v1.Totals.net_mass:type_name -> customs.v1.Weight
-	44,  // 61: customs.v1.Consignment.transport_document:type_name -> customs.v1.DocumentReference
-	37,  // 62: customs.v1.Consignment.totals:type_name -> customs.v1.Totals
-	23,  // 63: customs.v1.Consignment.consignor:type_name -> customs.v1.Party
-	23,  // 64: customs.v1.Consignment.consignee:type_name -> customs.v1.Party
-	23,  // 65: customs.v1.Consignment.notify:type_name -> customs.v1.Party
-	23,  // 66: customs.v1.Consignment.seller:type_name -> customs.v1.Party
-	23,  // 67: customs.v1.Consignment.buyer:type_name -> customs.v1.Party
-	39,  // 68: customs.v1.Consignment.loading:type_name -> customs.v1.Location
-	39,  // 69: customs.v1.Consignment.unloading:type_name -> customs.v1.Location
-	39,  // 70: customs.v1.Consignment.destination:type_name -> customs.v1.Location
-	40,  // 71: customs.v1.Consignment.items:type_name -> customs.v1.GoodsItem
-	23,  // 72: customs.v1.Consignment.consolidator:type_name -> customs.v1.Party
-	23,  // 73: customs.v1.Consignment.deconsolidator:type_name -> customs.v1.Party
-	27,  // 74: customs.v1.Consignment.dangerous_goods_contact:type_name -> customs.v1.Contact
-	22,  // 75: customs.v1.Consignment.transit_office:type_name -> customs.v1.Office
-	44,  // 76: customs.v1.Consignment.export_declaration:type_name -> customs.v1.DocumentReference
-	47,  // 77: customs.v1.Consignment.transit:type_name -> customs.v1.Transit
-	34,  // 78: customs.v1.Consignment.seals:type_name -> customs.v1.Seal
-	18,  // 79: customs.v1.Location.name:type_name -> customs.v1.Text
-	22,  // 80: customs.v1.Location.office:type_name -> customs.v1.Office
-	16,  // 81: customs.v1.Location.at:type_name -> customs.v1.Instant
-	17,  // 82: customs.v1.Location.date:type_name -> customs.v1.Date
-	25,  // 83: customs.v1.Location.address:type_name -> customs.v1.Address
-	18,  // 84: customs.v1.GoodsItem.description:type_name -> customs.v1.Text
-	18,  // 85: customs.v1.GoodsItem.supplement:type_name -> customs.v1.Text
-	41,  // 86: customs.v1.GoodsItem.classifications:type_name -> customs.v1.Classification
-	20,  // 87: customs.v1.GoodsItem.gross_mass:type_name -> customs.v1.Weight
-	20,  // 88: customs.v1.GoodsItem.net_mass:type_name -> customs.v1.Weight
-	21,  // 89: customs.v1.GoodsItem.supplementary:type_name -> customs.v1.Measure
-	43,  // 90: customs.v1.GoodsItem.packages:type_name -> customs.v1.Packaging
-	19,  // 91: customs.v1.GoodsItem.value:type_name -> customs.v1.Money
-	44,  // 92: customs.v1.GoodsItem.documents:type_name -> customs.v1.DocumentReference
-	44,  // 93: customs.v1.GoodsItem.preceding:type_name -> customs.v1.DocumentReference
-	42,  // 94: customs.v1.GoodsItem.dangerous:type_name -> customs.v1.DangerousGoods
-	17,  // 95: customs.v1.DocumentReference.date:type_name -> customs.v1.Date
-	18,  // 96: customs.v1.DocumentReference.name:type_name -> customs.v1.Text
-	22,  // 97: customs.v1.DocumentReference.office:type_name -> customs.v1.Office
-	17,  // 98: customs.v1.DocumentReference.valid_until:type_name -> customs.v1.Date
-	18,  // 99: customs.v1.DocumentReference.place:type_name -> customs.v1.Text
-	19,  // 100: customs.v1.Guarantee.amount:type_name -> customs.v1.Money
-	23,  // 101: customs.v1.Guarantee.guarantor:type_name -> customs.v1.Party
-	17,  // 102: customs.v1.Guarantee.valid_until:type_name -> customs.v1.Date
-	22,  // 103: customs.v1.Transit.destination:type_name -> customs.v1.Office
-	46,  // 104: customs.v1.Transit.tir:type_name -> customs.v1.Tir
-	45,  // 105: customs.v1.Transit.guarantees:type_name -> customs.v1.Guarantee
-	17,  // 106: customs.v1.Transit.time_limit:type_name -> customs.v1.Date
-	39,  // 107: customs.v1.Transit.destination_place:type_name -> customs.v1.Location
-	30,  // 108: customs.v1.Transit.vehicles:type_name -> customs.v1.Vehicle
-	17,  // 109: customs.v1.RegistrationNumber.date:type_name -> customs.v1.Date
-	18,  // 110: customs.v1.ControlledItem.description:type_name -> customs.v1.Text
-	22,  // 111: customs.v1.PreArrivalNotice.exit_office:type_name -> customs.v1.Office
-	22,  // 112: customs.v1.PreArrivalNotice.entry_office:type_name -> customs.v1.Office
-	23,  // 113: customs.v1.PreArrivalNotice.declarant:type_name -> customs.v1.Party
-	23,  // 114: customs.v1.PreArrivalNotice.carrier:type_name -> customs.v1.Party
-	23,  // 115: customs.v1.PreArrivalNotice.agent:type_name -> customs.v1.Party
-	23,  // 116: customs.v1.PreArrivalNotice.submitter:type_name -> customs.v1.Party
-	29,  // 117: customs.v1.PreArrivalNotice.transport:type_name -> customs.v1.Transport
-	32,  // 118: customs.v1.PreArrivalNotice.load_units:type_name -> customs.v1.LoadUnit
-	47,  // 119: customs.v1.PreArrivalNotice.transit:type_name -> customs.v1.Transit
-	37,  // 120: customs.v1.PreArrivalNotice.totals:type_name -> customs.v1.Totals
-	38,  // 121: customs.v1.PreArrivalNotice.consignments:type_name -> customs.v1.Consignment
-	49,  // 122: customs.v1.PreArrivalNotice.controlled_items:type_name -> customs.v1.ControlledItem
-	16,  // 123: customs.v1.PreArrivalNotice.departed:type_name -> customs.v1.Instant
-	16,  // 124: customs.v1.PreArrivalNotice.expected_arrival:type_name -> customs.v1.Instant
-	48,  // 125: customs.v1.PreArrivalNotice.registration:type_name -> customs.v1.RegistrationNumber
-	48,  // 126: customs.v1.PreArrivalNotice.changes:type_name -> customs.v1.RegistrationNumber
-	18,  // 127: customs.v1.PreArrivalNotice.remarks:type_name -> customs.v1.Text
-	39,  // 128: customs.v1.PreArrivalNotice.loading:type_name -> customs.v1.Location
-	39,  // 129: customs.v1.PreArrivalNotice.entry_place:type_name -> customs.v1.Location
-	48,  // 130: customs.v1.TransitDeclaration.registration:type_name -> customs.v1.RegistrationNumber
-	47,  // 131: customs.v1.TransitDeclaration.transit:type_name -> customs.v1.Transit
-	22,  // 132: customs.v1.TransitDeclaration.departure_office:type_name -> customs.v1.Office
-	22,  // 133: customs.v1.TransitDeclaration.transit_offices:type_name -> customs.v1.Office
-	22,  // 134: customs.v1.TransitDeclaration.entry_office:type_name -> customs.v1.Office
-	23,  // 135: customs.v1.TransitDeclaration.declarant:type_name -> customs.v1.Party
-	23,  // 136: customs.v1.TransitDeclaration.carrier:type_name -> customs.v1.Party
-	29,  // 137: customs.v1.TransitDeclaration.transport:type_name -> customs.v1.Transport
-	32,  // 138: customs.v1.TransitDeclaration.load_units:type_name -> customs.v1.LoadUnit
-	37,  // 139: customs.v1.TransitDeclaration.totals:type_name -> customs.v1.Totals
-	38,  // 140: customs.v1.TransitDeclaration.consignments:type_name -> customs.v1.Consignment
-	28,  // 141: customs.v1.TransitDeclaration.signatory:type_name -> customs.v1.Person
-	17,  // 142: customs.v1.TransitDeclaration.signed:type_name -> customs.v1.Date
-	16,  // 143: customs.v1.TransitDeclaration.expected_arrival:type_name -> customs.v1.Instant
-	6,   // 144: customs.v1.Manifest.direction:type_name -> customs.v1.ManifestDirection
-	22,  // 145: customs.v1.Manifest.office:type_name -> customs.v1.Office
-	22,  // 146: customs.v1.Manifest.partner_office:type_name -> customs.v1.Office
-	23,  // 147: customs.v1.Manifest.carrier:type_name -> customs.v1.Party
-	23,  // 148: customs.v1.Manifest.agent:type_name -> customs.v1.Party
-	23,  // 149: customs.v1.Manifest.submitter:type_name -> customs.v1.Party
-	29,  // 150: customs.v1.Manifest.transport:type_name -> customs.v1.Transport
-	32,  // 151: customs.v1.Manifest.load_units:type_name -> customs.v1.LoadUnit
-	37,  // 152: customs.v1.Manifest.totals:type_name -> customs.v1.Totals
-	38,  // 153: customs.v1.Manifest.consignments:type_name -> customs.v1.Consignment
-	39,  // 154: customs.v1.Manifest.loading:type_name -> customs.v1.Location
-	39,  // 155: customs.v1.Manifest.unloading:type_name -> customs.v1.Location
-	18,  // 156: customs.v1.Manifest.remarks:type_name -> customs.v1.Text
-	16,  // 157: customs.v1.Manifest.departed:type_name -> customs.v1.Instant
-	7,   // 158: customs.v1.VehicleReport.kind:type_name -> customs.v1.VehicleReportKind
-	22,  // 159: customs.v1.VehicleReport.office:type_name -> customs.v1.Office
-	23,  // 160: customs.v1.VehicleReport.carrier:type_name -> customs.v1.Party
-	23,  // 161: customs.v1.VehicleReport.submitter:type_name -> customs.v1.Party
-	29,  // 162: customs.v1.VehicleReport.transport:type_name -> customs.v1.Transport
-	32,  // 163: customs.v1.VehicleReport.load_units:type_name -> customs.v1.LoadUnit
-	39,  // 164: customs.v1.VehicleReport.loading:type_name -> customs.v1.Location
-	39,  // 165: customs.v1.VehicleReport.unloading:type_name -> customs.v1.Location
-	16,  // 166: customs.v1.VehicleReport.at:type_name -> customs.v1.Instant
-	18,  // 167: customs.v1.VehicleReport.remarks:type_name -> customs.v1.Text
-	22,  // 168: customs.v1.ArrivalReport.office:type_name -> customs.v1.Office
-	16,  // 169: customs.v1.ArrivalReport.at:type_name -> customs.v1.Instant
-	29,  // 170: customs.v1.ArrivalReport.transport:type_name -> customs.v1.Transport
-	32,  // 171: customs.v1.ArrivalReport.load_units:type_name -> customs.v1.LoadUnit
-	37,  // 172: customs.v1.ArrivalReport.totals:type_name -> customs.v1.Totals
-	18,  // 173: customs.v1.ArrivalReport.remarks:type_name -> customs.v1.Text
-	38,  // 174: customs.v1.ArrivalReport.consignments:type_name -> customs.v1.Consignment
-	39,  // 175: customs.v1.ArrivalReport.loading:type_name -> customs.v1.Location
-	39,  // 176: customs.v1.ArrivalReport.unloading:type_name -> customs.v1.Location
-	16,  // 177: customs.v1.ArrivalReport.started:type_name -> customs.v1.Instant
-	23,  // 178: customs.v1.ArrivalReport.submitter:type_name -> customs.v1.Party
-	23,  // 179: customs.v1.ArrivalReport.representative:type_name -> customs.v1.Party
-	10,  // 180: customs.v1.ArrivalReport.kind:type_name -> customs.v1.ArrivalReportKind
-	55,  // 181: customs.v1.ArrivalReport.comparison:type_name -> customs.v1.Comparison
-	35,  // 182: customs.v1.ArrivalReport.attachments:type_name -> customs.v1.Attachment
-	8,   // 183: customs.v1.Comparison.result:type_name -> customs.v1.ComparisonResult
-	56,  // 184: customs.v1.Comparison.differences:type_name -> customs.v1.Difference
-	9,   // 185: customs.v1.Difference.severity:type_name -> customs.v1.DifferenceSeverity
-	57,  // 186: customs.v1.Difference.expected:type_name -> customs.v1.Finding
-	57,  // 187: customs.v1.Difference.found:type_name -> customs.v1.Finding
-	57,  // 188: customs.v1.Difference.tolerance:type_name -> customs.v1.Finding
-	57,  // 189: customs.v1.Difference.difference:type_name -> customs.v1.Finding
-	2,   // 190: customs.v1.Finding.method:type_name -> customs.v1.WeightMethod
-	13,  // 191: customs.v1.InspectionResult.subject:type_name -> customs.v1.Reference
-	22,  // 192: customs.v1.InspectionResult.office:type_name -> customs.v1.Office
-	16,  // 193: customs.v1.InspectionResult.at:type_name -> customs.v1.Instant
-	18,  // 194: customs.v1.InspectionResult.remarks:type_name -> customs.v1.Text
-	32,  // 195: customs.v1.InspectionResult.load_units:type_name -> customs.v1.LoadUnit
-	44,  // 196: customs.v1.InspectionResult.documents:type_name -> customs.v1.DocumentReference
-	35,  // 197: customs.v1.InspectionResult.attachments:type_name -> customs.v1.Attachment
-	48,  // 198: customs.v1.TransitEvent.transit:type_name -> customs.v1.RegistrationNumber
-	22,  // 199: customs.v1.TransitEvent.office:type_name -> customs.v1.Office
-	16,  // 200: customs.v1.TransitEvent.at:type_name -> customs.v1.Instant
-	17,  // 201: customs.v1.TransitEvent.time_limit:type_name -> customs.v1.Date
-	46,  // 202: customs.v1.TransitEvent.tir:type_name -> customs.v1.Tir
-	18,  // 203: customs.v1.TransitEvent.remarks:type_name -> customs.v1.Text
-	22,  // 204: customs.v1.TransitEvent.destination:type_name -> customs.v1.Office
-	17,  // 205: customs.v1.TransitEvent.opened:type_name -> customs.v1.Date
-	17,  // 206: customs.v1.TransitEvent.ended:type_name -> customs.v1.Date
-	45,  // 207: customs.v1.TransitEvent.guarantee:type_name -> customs.v1.Guarantee
-	28,  // 208: customs.v1.TransitEvent.officer:type_name -> customs.v1.Person
-	23,  // 209: customs.v1.TransitEvent.carrier:type_name -> customs.v1.Party
-	29,  // 210: customs.v1.TransitEvent.transport:type_name -> customs.v1.Transport
-	37,  // 211: customs.v1.TransitEvent.totals:type_name -> customs.v1.Totals
-	44,  // 212: customs.v1.TransitEvent.certificate:type_name -> customs.v1.DocumentReference
-	32,  // 213: customs.v1.TransitEvent.load_units:type_name -> customs.v1.LoadUnit
-	61,  // 214: customs.v1.Answer.results:type_name -> customs.v1.AnswerResult
-	48,  // 215: customs.v1.Answer.registration:type_name -> customs.v1.RegistrationNumber
-	22,  // 216: customs.v1.Answer.office:type_name -> customs.v1.Office
-	16,  // 217: customs.v1.Answer.registered:type_name -> customs.v1.Instant
-	46,  // 218: customs.v1.Answer.tir:type_name -> customs.v1.Tir
-	13,  // 219: customs.v1.Cancellation.subject:type_name -> customs.v1.Reference
-	46,  // 220: customs.v1.Cancellation.tir:type_name -> customs.v1.Tir
-	18,  // 221: customs.v1.Cancellation.remarks:type_name -> customs.v1.Text
-	48,  // 222: customs.v1.GoodsDeclarationExtract.declaration:type_name -> customs.v1.RegistrationNumber
-	23,  // 223: customs.v1.GoodsDeclarationExtract.consignor:type_name -> customs.v1.Party
-	23,  // 224: customs.v1.GoodsDeclarationExtract.consignee:type_name -> customs.v1.Party
-	37,  // 225: customs.v1.GoodsDeclarationExtract.totals:type_name -> customs.v1.Totals
-	40,  // 226: customs.v1.GoodsDeclarationExtract.items:type_name -> customs.v1.GoodsItem
-	22,  // 227: customs.v1.GoodsDeclarationExtract.exit_office:type_name -> customs.v1.Office
-	44,  // 228: customs.v1.PermitQuery.permits:type_name -> customs.v1.DocumentReference
-	22,  // 229: customs.v1.PermitQuery.office:type_name -> customs.v1.Office
-	23,  // 230: customs.v1.PermitQuery.holder:type_name -> customs.v1.Party
-	41,  // 231: customs.v1.PermitQuery.classifications:type_name -> customs.v1.Classification
-	18,  // 232: customs.v1.PermitQuery.remarks:type_name -> customs.v1.Text
-	61,  // 233: customs.v1.PermitAnswer.results:type_name -> customs.v1.AnswerResult
-	48,  // 234: customs.v1.PermitAnswer.registration:type_name -> customs.v1.RegistrationNumber
-	22,  // 235: customs.v1.PermitAnswer.office:type_name -> customs.v1.Office
-	16,  // 236: customs.v1.PermitAnswer.registered:type_name -> customs.v1.Instant
-	44,  // 237: customs.v1.PermitAnswer.permits:type_name -> customs.v1.DocumentReference
-	18,  // 238: customs.v1.PermitAnswer.remarks:type_name -> customs.v1.Text
-	239, // [239:239] is the sub-list for method output_type
-	239, // [239:239] is the sub-list for method input_type
-	239, // [239:239] is the sub-list for extension type_name
-	239, // [239:239] is the sub-list for extension extendee
-	0,   // [0:239] is the sub-list for field type_name
+	15,  // 18: customs.v1.Envelope.extensions:type_name -> customs.v1.Extension
+	1,   // 19: customs.v1.Reference.kind:type_name -> customs.v1.ReferenceKind
+	18,  // 20: customs.v1.Reference.date:type_name -> customs.v1.Date
+	15,  // 21: customs.v1.Reference.extensions:type_name -> customs.v1.Extension
+	15,  // 22: customs.v1.Extension.extensions:type_name -> customs.v1.Extension
+	16,  // 23: customs.v1.Money.amount:type_name -> customs.v1.Decimal
+	15,  // 24: customs.v1.Money.extensions:type_name -> customs.v1.Extension
+	16,  // 25: customs.v1.Weight.kilograms:type_name -> customs.v1.Decimal
+	2,   // 26: customs.v1.Weight.method:type_name -> customs.v1.WeightMethod
+	15,  // 27: customs.v1.Weight.extensions:type_name -> customs.v1.Extension
+	16,  // 28: customs.v1.Measure.quantity:type_name -> customs.v1.Decimal
+	15,  // 29: customs.v1.Measure.extensions:type_name -> customs.v1.Extension
+	19,  // 30: customs.v1.Office.name:type_name -> customs.v1.Text
+	19,  // 31: customs.v1.Office.checkpoint_name:type_name -> customs.v1.Text
+	15,  // 32: customs.v1.Office.extensions:type_name -> customs.v1.Extension
+	19,  // 33: customs.v1.Party.name:type_name -> customs.v1.Text
+	25,  // 34: customs.v1.Party.ids:type_name -> customs.v1.PartyId
+	26,  // 35: customs.v1.Party.addresses:type_name -> customs.v1.Address
+	27,  // 36: customs.v1.Party.communications:type_name -> customs.v1.Communication
+	28,  // 37: customs.v1.Party.contacts:type_name -> customs.v1.Contact
+	19,  // 38: customs.v1.Party.short_name:type_name -> customs.v1.Text
+	15,  // 39: customs.v1.Party.extensions:type_name -> customs.v1.Extension
+	15,  // 40: customs.v1.PartyId.extensions:type_name -> customs.v1.Extension
+	19,  // 41: customs.v1.Address.line:type_name -> customs.v1.Text
+	15,  // 42: customs.v1.Address.extensions:type_name -> customs.v1.Extension
+	15,  // 43: customs.v1.Communication.extensions:type_name -> customs.v1.Extension
+	27,  // 44: customs.v1.Contact.communications:type_name -> customs.v1.Communication
+	15,  // 45: customs.v1.Contact.extensions:type_name -> customs.v1.Extension
+	15,  // 46: customs.v1.Person.extensions:type_name -> customs.v1.Extension
+	31,  // 47: customs.v1.Transport.vehicles:type_name -> customs.v1.Vehicle
+	29,  // 48: customs.v1.Transport.crew:type_name -> customs.v1.Person
+	21,  // 49: customs.v1.Transport.gross_mass:type_name -> customs.v1.Weight
+	32,  // 50: customs.v1.Transport.itinerary:type_name -> customs.v1.ItineraryPoint
+	45,  // 51: customs.v1.Transport.permits:type_name -> customs.v1.DocumentReference
+	15,  // 52: customs.v1.Transport.extensions:type_name -> customs.v1.Extension
+	3,   // 53: customs.v1.Vehicle.role:type_name -> customs.v1.VehicleRole
+	21,  // 54: customs.v1.Vehicle.tare:type_name -> customs.v1.Weight
+	24,  // 55: customs.v1.Vehicle.owner:type_name -> customs.v1.Party
+	15,  // 56: customs.v1.Vehicle.extensions:type_name -> customs.v1.Extension
+	19,  // 57: customs.v1.ItineraryPoint.place:type_name -> customs.v1.Text
+	23,  // 58: customs.v1.ItineraryPoint.office:type_name -> customs.v1.Office
+	18,  // 59: customs.v1.ItineraryPoint.date:type_name -> customs.v1.Date
+	15,  // 60: customs.v1.ItineraryPoint.extensions:type_name -> customs.v1.Extension
+	4,   // 61: customs.v1.LoadUnit.kind:type_name -> customs.v1.LoadUnitKind
+	21,  // 62: customs.v1.LoadUnit.tare:type_name -> customs.v1.Weight
+	35,  // 63: customs.v1.LoadUnit.seals:type_name -> customs.v1.Seal
+	34,  // 64: customs.v1.LoadUnit.assignments:type_name -> customs.v1.Assignment
+	19,  // 65: customs.v1.LoadUnit.remarks:type_name -> customs.v1.Text
+	15,  // 66: customs.v1.LoadUnit.extensions:type_name -> customs.v1.Extension
+	17,  // 67: customs.v1.Assignment.since:type_name -> customs.v1.Instant
+	23,  // 68: customs.v1.Assignment.office:type_name -> customs.v1.Office
+	19,  // 69: customs.v1.Assignment.reason:type_name -> customs.v1.Text
+	15,  // 70: customs.v1.Assignment.extensions:type_name -> customs.v1.Extension
+	37,  // 71: customs.v1.Seal.events:type_name -> customs.v1.SealEvent
+	15,  // 72: customs.v1.Seal.extensions:type_name -> customs.v1.Extension
+	15,  // 73: customs.v1.Attachment.extensions:type_name -> customs.v1.Extension
+	5,   // 74: customs.v1.SealEvent.kind:type_name -> customs.v1.SealEventKind
+	23,  // 75: customs.v1.SealEvent.office:type_name -> customs.v1.Office
+	17,  // 76: customs.v1.SealEvent.at:type_name -> customs.v1.Instant
+	15,  // 77: customs.v1.SealEvent.extensions:type_name -> customs.v1.Extension
+	21,  // 78: customs.v1.Totals.gross_mass:type_name -> customs.v1.Weight
+	20,  // 79: customs.v1.Totals.value:type_name -> customs.v1.Money
+	22,  // 80: customs.v1.Totals.volume:type_name -> customs.v1.Measure
+	21,  // 81: customs.v1.Totals.net_mass:type_name -> customs.v1.Weight
+	15,  // 82: customs.v1.Totals.extensions:type_name -> customs.v1.Extension
+	45,  // 83: customs.v1.Consignment.transport_document:type_name -> customs.v1.DocumentReference
+	38,  // 84: customs.v1.Consignment.totals:type_name -> customs.v1.Totals
+	24,  // 85: customs.v1.Consignment.consignor:type_name -> customs.v1.Party
+	24,  // 86: customs.v1.Consignment.consignee:type_name -> customs.v1.Party
+	24,  // 87: customs.v1.Consignment.notify:type_name -> customs.v1.Party
+	24,  // 88: customs.v1.Consignment.seller:type_name -> customs.v1.Party
+	24,  // 89: customs.v1.Consignment.buyer:type_name -> customs.v1.Party
+	40,  // 90: customs.v1.Consignment.loading:type_name -> customs.v1.Location
+	40,  // 91: customs.v1.Consignment.unloading:type_name -> customs.v1.Location
+	40,  // 92: customs.v1.Consignment.destination:type_name -> customs.v1.Location
+	41,  // 93: customs.v1.Consignment.items:type_name -> customs.v1.GoodsItem
+	24,  // 94: customs.v1.Consignment.consolidator:type_name -> customs.v1.Party
+	24,  // 95: customs.v1.Consignment.deconsolidator:type_name -> customs.v1.Party
+	28,  // 96: customs.v1.Consignment.dangerous_goods_contact:type_name -> customs.v1.Contact
+	23,  // 97: customs.v1.Consignment.transit_office:type_name -> customs.v1.Office
+	45,  // 98: customs.v1.Consignment.export_declaration:type_name -> customs.v1.DocumentReference
+	48,  // 99: customs.v1.Consignment.transit:type_name -> customs.v1.Transit
+	35,  // 100: customs.v1.Consignment.seals:type_name -> customs.v1.Seal
+	15,  // 101: customs.v1.Consignment.extensions:type_name -> customs.v1.Extension
+	19,  // 102: customs.v1.Location.name:type_name -> customs.v1.Text
+	23,  // 103: customs.v1.Location.office:type_name -> customs.v1.Office
+	17,  // 104: customs.v1.Location.at:type_name -> customs.v1.Instant
+	18,  // 105: customs.v1.Location.date:type_name -> customs.v1.Date
+	26,  // 106: customs.v1.Location.address:type_name -> customs.v1.Address
+	15,  // 107: customs.v1.Location.extensions:type_name -> customs.v1.Extension
+	19,  // 108: customs.v1.GoodsItem.description:type_name -> customs.v1.Text
+	19,  // 109: customs.v1.GoodsItem.supplement:type_name -> customs.v1.Text
+	42,  // 110: customs.v1.GoodsItem.classifications:type_name -> customs.v1.Classification
+	21,  // 111: customs.v1.GoodsItem.gross_mass:type_name -> customs.v1.Weight
+	21,  // 112: customs.v1.GoodsItem.net_mass:type_name -> customs.v1.Weight
+	22,  // 113: customs.v1.GoodsItem.supplementary:type_name -> customs.v1.Measure
+	44,  // 114: customs.v1.GoodsItem.packages:type_name -> customs.v1.Packaging
+	20,  // 115: customs.v1.GoodsItem.value:type_name -> customs.v1.Money
+	45,  // 116: customs.v1.GoodsItem.documents:type_name -> customs.v1.DocumentReference
+	45,  // 117: customs.v1.GoodsItem.preceding:type_name -> customs.v1.DocumentReference
+	43,  // 118: customs.v1.GoodsItem.dangerous:type_name -> customs.v1.DangerousGoods
+	15,  // 119: customs.v1.GoodsItem.extensions:type_name -> customs.v1.Extension
+	15,  // 120: customs.v1.Classification.extensions:type_name -> customs.v1.Extension
+	15,  // 121: customs.v1.DangerousGoods.extensions:type_name -> customs.v1.Extension
+	15,  // 122: customs.v1.Packaging.extensions:type_name -> customs.v1.Extension
+	18,  // 123: customs.v1.DocumentReference.date:type_name -> customs.v1.Date
+	19,  // 124: customs.v1.DocumentReference.name:type_name -> customs.v1.Text
+	23,  // 125: customs.v1.DocumentReference.office:type_name -> customs.v1.Office
+	18,  // 126: customs.v1.DocumentReference.valid_until:type_name -> customs.v1.Date
+	19,  // 127: customs.v1.DocumentReference.place:type_name -> customs.v1.Text
+	15,  // 128: customs.v1.DocumentReference.extensions:type_name -> customs.v1.Extension
+	20,  // 129: customs.v1.Guarantee.amount:type_name -> customs.v1.Money
+	24,  // 130: customs.v1.Guarantee.guarantor:type_name -> customs.v1.Party
+	18,  // 131: customs.v1.Guarantee.valid_until:type_name -> customs.v1.Date
+	15,  // 132: customs.v1.Guarantee.extensions:type_name -> customs.v1.Extension
+	15,  // 133: customs.v1.Tir.extensions:type_name -> customs.v1.Extension
+	23,  // 134: customs.v1.Transit.destination:type_name -> customs.v1.Office
+	47,  // 135: customs.v1.Transit.tir:type_name -> customs.v1.Tir
+	46,  // 136: customs.v1.Transit.guarantees:type_name -> customs.v1.Guarantee
+	18,  // 137: customs.v1.Transit.time_limit:type_name -> customs.v1.Date
+	40,  // 138: customs.v1.Transit.destination_place:type_name -> customs.v1.Location
+	31,  // 139: customs.v1.Transit.vehicles:type_name -> customs.v1.Vehicle
+	15,  // 140: customs.v1.Transit.extensions:type_name -> customs.v1.Extension
+	18,  // 141: customs.v1.RegistrationNumber.date:type_name -> customs.v1.Date
+	15,  // 142: customs.v1.RegistrationNumber.extensions:type_name -> customs.v1.Extension
+	19,  // 143: customs.v1.ControlledItem.description:type_name -> customs.v1.Text
+	15,  // 144: customs.v1.ControlledItem.extensions:type_name -> customs.v1.Extension
+	23,  // 145: customs.v1.PreArrivalNotice.exit_office:type_name -> customs.v1.Office
+	23,  // 146: customs.v1.PreArrivalNotice.entry_office:type_name -> customs.v1.Office
+	24,  // 147: customs.v1.PreArrivalNotice.declarant:type_name -> customs.v1.Party
+	24,  // 148: customs.v1.PreArrivalNotice.carrier:type_name -> customs.v1.Party
+	24,  // 149: customs.v1.PreArrivalNotice.agent:type_name -> customs.v1.Party
+	24,  // 150: customs.v1.PreArrivalNotice.submitter:type_name -> customs.v1.Party
+	30,  // 151: customs.v1.PreArrivalNotice.transport:type_name -> customs.v1.Transport
+	33,  // 152: customs.v1.PreArrivalNotice.load_units:type_name -> customs.v1.LoadUnit
+	48,  // 153: customs.v1.PreArrivalNotice.transit:type_name -> customs.v1.Transit
+	38,  // 154: customs.v1.PreArrivalNotice.totals:type_name -> customs.v1.Totals
+	39,  // 155: customs.v1.PreArrivalNotice.consignments:type_name -> customs.v1.Consignment
+	50,  // 156: customs.v1.PreArrivalNotice.controlled_items:type_name -> customs.v1.ControlledItem
+	17,  // 157: customs.v1.PreArrivalNotice.departed:type_name -> customs.v1.Instant
+	17,  // 158: customs.v1.PreArrivalNotice.expected_arrival:type_name -> customs.v1.Instant
+	49,  // 159: customs.v1.PreArrivalNotice.registration:type_name -> customs.v1.RegistrationNumber
+	49,  // 160: customs.v1.PreArrivalNotice.changes:type_name -> customs.v1.RegistrationNumber
+	19,  // 161: customs.v1.PreArrivalNotice.remarks:type_name -> customs.v1.Text
+	40,  // 162: customs.v1.PreArrivalNotice.loading:type_name -> customs.v1.Location
+	40,  // 163: customs.v1.PreArrivalNotice.entry_place:type_name -> customs.v1.Location
+	15,  // 164: customs.v1.PreArrivalNotice.extensions:type_name -> customs.v1.Extension
+	49,  // 165: customs.v1.TransitDeclaration.registration:type_name -> customs.v1.RegistrationNumber
+	48,  // 166: customs.v1.TransitDeclaration.transit:type_name -> customs.v1.Transit
+	23,  // 167: customs.v1.TransitDeclaration.departure_office:type_name -> customs.v1.Office
+	23,  // 168: customs.v1.TransitDeclaration.transit_offices:type_name -> customs.v1.Office
+	23,  // 169: customs.v1.TransitDeclaration.entry_office:type_name -> customs.v1.Office
+	24,  // 170: customs.v1.TransitDeclaration.declarant:type_name -> customs.v1.Party
+	24,  // 171: customs.v1.TransitDeclaration.carrier:type_name -> customs.v1.Party
+	30,  // 172: customs.v1.TransitDeclaration.transport:type_name -> customs.v1.Transport
+	33,  // 173: customs.v1.TransitDeclaration.load_units:type_name -> customs.v1.LoadUnit
+	38,  // 174: customs.v1.TransitDeclaration.totals:type_name -> customs.v1.Totals
+	39,  // 175: customs.v1.TransitDeclaration.consignments:type_name -> customs.v1.Consignment
+	29,  // 176: customs.v1.TransitDeclaration.signatory:type_name -> customs.v1.Person
+	18,  // 177: customs.v1.TransitDeclaration.signed:type_name -> customs.v1.Date
+	17,  // 178: customs.v1.TransitDeclaration.expected_arrival:type_name -> customs.v1.Instant
+	15,  // 179: customs.v1.TransitDeclaration.extensions:type_name -> customs.v1.Extension
+	6,   // 180: customs.v1.Manifest.direction:type_name -> customs.v1.ManifestDirection
+	23,  // 181: customs.v1.Manifest.office:type_name -> customs.v1.Office
+	23,  // 182: customs.v1.Manifest.partner_office:type_name -> customs.v1.Office
+	24,  // 183: customs.v1.Manifest.carrier:type_name -> customs.v1.Party
+	24,  // 184: customs.v1.Manifest.agent:type_name -> customs.v1.Party
+	24,  // 185: customs.v1.Manifest.submitter:type_name -> customs.v1.Party
+	30,  // 186: customs.v1.Manifest.transport:type_name -> customs.v1.Transport
+	33,  // 187: customs.v1.Manifest.load_units:type_name -> customs.v1.LoadUnit
+	38,  // 188: customs.v1.Manifest.totals:type_name -> customs.v1.Totals
+	39,  // 189: customs.v1.Manifest.consignments:type_name -> customs.v1.Consignment
+	40,  // 190: customs.v1.Manifest.loading:type_name -> customs.v1.Location
+	40,  // 191: customs.v1.Manifest.unloading:type_name -> customs.v1.Location
+	19,  // 192: customs.v1.Manifest.remarks:type_name -> customs.v1.Text
+	17,  // 193: customs.v1.Manifest.departed:type_name -> customs.v1.Instant
+	15,  // 194: customs.v1.Manifest.extensions:type_name -> customs.v1.Extension
+	7,   // 195: customs.v1.VehicleReport.kind:type_name -> customs.v1.VehicleReportKind
+	23,  // 196: customs.v1.VehicleReport.office:type_name -> customs.v1.Office
+	24,  // 197: customs.v1.VehicleReport.carrier:type_name -> customs.v1.Party
+	24,  // 198: customs.v1.VehicleReport.submitter:type_name -> customs.v1.Party
+	30,  // 199: customs.v1.VehicleReport.transport:type_name -> customs.v1.Transport
+	33,  // 200: customs.v1.VehicleReport.load_units:type_name -> customs.v1.LoadUnit
+	40,  // 201: customs.v1.VehicleReport.loading:type_name -> customs.v1.Location
+	40,  // 202: customs.v1.VehicleReport.unloading:type_name -> customs.v1.Location
+	17,  // 203: customs.v1.VehicleReport.at:type_name -> customs.v1.Instant
+	19,  // 204: customs.v1.VehicleReport.remarks:type_name -> customs.v1.Text
+	15,  // 205: customs.v1.VehicleReport.extensions:type_name -> customs.v1.Extension
+	23,  // 206: customs.v1.ArrivalReport.office:type_name -> customs.v1.Office
+	17,  // 207: customs.v1.ArrivalReport.at:type_name -> customs.v1.Instant
+	30,  // 208: customs.v1.ArrivalReport.transport:type_name -> customs.v1.Transport
+	33,  // 209: customs.v1.ArrivalReport.load_units:type_name -> customs.v1.LoadUnit
+	38,  // 210: customs.v1.ArrivalReport.totals:type_name -> customs.v1.Totals
+	19,  // 211: customs.v1.ArrivalReport.remarks:type_name -> customs.v1.Text
+	39,  // 212: customs.v1.ArrivalReport.consignments:type_name -> customs.v1.Consignment
+	40,  // 213: customs.v1.ArrivalReport.loading:type_name -> customs.v1.Location
+	40,  // 214: customs.v1.ArrivalReport.unloading:type_name -> customs.v1.Location
+	17,  // 215: customs.v1.ArrivalReport.started:type_name -> customs.v1.Instant
+	24,  // 216: customs.v1.ArrivalReport.submitter:type_name -> customs.v1.Party
+	24,  // 217: customs.v1.ArrivalReport.representative:type_name -> customs.v1.Party
+	10,  // 218: customs.v1.ArrivalReport.kind:type_name -> customs.v1.ArrivalReportKind
+	56,  // 219: customs.v1.ArrivalReport.comparison:type_name -> customs.v1.Comparison
+	36,  // 220: customs.v1.ArrivalReport.attachments:type_name -> customs.v1.Attachment
+	15,  // 221: customs.v1.ArrivalReport.extensions:type_name -> customs.v1.Extension
+	8,   // 222: customs.v1.Comparison.result:type_name -> customs.v1.ComparisonResult
+	57,  // 223: customs.v1.Comparison.differences:type_name -> customs.v1.Difference
+	15,  // 224: customs.v1.Comparison.extensions:type_name -> customs.v1.Extension
+	9,   // 225: customs.v1.Difference.severity:type_name -> customs.v1.DifferenceSeverity
+	58,  // 226: customs.v1.Difference.expected:type_name -> customs.v1.Finding
+	58,  // 227: customs.v1.Difference.found:type_name -> customs.v1.Finding
+	58,  // 228: customs.v1.Difference.tolerance:type_name -> customs.v1.Finding
+	58,  // 229: customs.v1.Difference.difference:type_name -> customs.v1.Finding
+	15,  // 230: customs.v1.Difference.extensions:type_name -> customs.v1.Extension
+	2,   // 231: customs.v1.Finding.method:type_name -> customs.v1.WeightMethod
+	15,  // 232: customs.v1.Finding.extensions:type_name -> customs.v1.Extension
+	13,  // 233: customs.v1.InspectionResult.subject:type_name -> customs.v1.Reference
+	23,  // 234: customs.v1.InspectionResult.office:type_name -> customs.v1.Office
+	17,  // 235: customs.v1.InspectionResult.at:type_name -> customs.v1.Instant
+	19,  // 236: customs.v1.InspectionResult.remarks:type_name -> customs.v1.Text
+	33,  // 237: customs.v1.InspectionResult.load_units:type_name -> customs.v1.LoadUnit
+	45,  // 238: customs.v1.InspectionResult.documents:type_name -> customs.v1.DocumentReference
+	36,  // 239: customs.v1.InspectionResult.attachments:type_name -> customs.v1.Attachment
+	15,  // 240: customs.v1.InspectionResult.extensions:type_name -> customs.v1.Extension
+	49,  // 241: customs.v1.TransitEvent.transit:type_name -> customs.v1.RegistrationNumber
+	23,  // 242: customs.v1.TransitEvent.office:type_name -> customs.v1.Office
+	17,  // 243: customs.v1.TransitEvent.at:type_name -> customs.v1.Instant
+	18,  // 244: customs.v1.TransitEvent.time_limit:type_name -> customs.v1.Date
+	47,  // 245: customs.v1.TransitEvent.tir:type_name -> customs.v1.Tir
+	19,  // 246: customs.v1.TransitEvent.remarks:type_name -> customs.v1.Text
+	23,  // 247: customs.v1.TransitEvent.destination:type_name -> customs.v1.Office
+	18,  // 248: customs.v1.TransitEvent.opened:type_name -> customs.v1.Date
+	18,  // 249: customs.v1.TransitEvent.ended:type_name -> customs.v1.Date
+	46,  // 250: customs.v1.TransitEvent.guarantee:type_name -> customs.v1.Guarantee
+	29,  // 251: customs.v1.TransitEvent.officer:type_name -> customs.v1.Person
+	24,  // 252: customs.v1.TransitEvent.carrier:type_name -> customs.v1.Party
+	30,  // 253: customs.v1.TransitEvent.transport:type_name -> customs.v1.Transport
+	38,  // 254: customs.v1.TransitEvent.totals:type_name -> customs.v1.Totals
+	45,  // 255: customs.v1.TransitEvent.certificate:type_name -> customs.v1.DocumentReference
+	33,  // 256: customs.v1.TransitEvent.load_units:type_name -> customs.v1.LoadUnit
+	15,  // 257: customs.v1.TransitEvent.extensions:type_name -> customs.v1.Extension
+	62,  // 258: customs.v1.Answer.results:type_name -> customs.v1.AnswerResult
+	49,  // 259: customs.v1.Answer.registration:type_name -> customs.v1.RegistrationNumber
+	23,  // 260: customs.v1.Answer.office:type_name -> customs.v1.Office
+	17,  // 261: customs.v1.Answer.registered:type_name -> customs.v1.Instant
+	47,  // 262: customs.v1.Answer.tir:type_name -> customs.v1.Tir
+	15,  // 263: customs.v1.Answer.extensions:type_name -> customs.v1.Extension
+	15,  // 264: customs.v1.AnswerResult.extensions:type_name -> customs.v1.Extension
+	13,  // 265: customs.v1.Cancellation.subject:type_name -> customs.v1.Reference
+	47,  // 266: customs.v1.Cancellation.tir:type_name -> customs.v1.Tir
+	19,  // 267: customs.v1.Cancellation.remarks:type_name -> customs.v1.Text
+	15,  // 268: customs.v1.Cancellation.extensions:type_name -> customs.v1.Extension
+	49,  // 269: customs.v1.GoodsDeclarationExtract.declaration:type_name -> customs.v1.RegistrationNumber
+	24,  // 270: customs.v1.GoodsDeclarationExtract.consignor:type_name -> customs.v1.Party
+	24,  // 271: customs.v1.GoodsDeclarationExtract.consignee:type_name -> customs.v1.Party
+	38,  // 272: customs.v1.GoodsDeclarationExtract.totals:type_name -> customs.v1.Totals
+	41,  // 273: customs.v1.GoodsDeclarationExtract.items:type_name -> customs.v1.GoodsItem
+	23,  // 274: customs.v1.GoodsDeclarationExtract.exit_office:type_name -> customs.v1.Office
+	15,  // 275: customs.v1.GoodsDeclarationExtract.extensions:type_name -> customs.v1.Extension
+	15,  // 276: customs.v1.StatusQuery.extensions:type_name -> customs.v1.Extension
+	45,  // 277: customs.v1.PermitQuery.permits:type_name -> customs.v1.DocumentReference
+	23,  // 278: customs.v1.PermitQuery.office:type_name -> customs.v1.Office
+	24,  // 279: customs.v1.PermitQuery.holder:type_name -> customs.v1.Party
+	42,  // 280: customs.v1.PermitQuery.classifications:type_name -> customs.v1.Classification
+	19,  // 281: customs.v1.PermitQuery.remarks:type_name -> customs.v1.Text
+	15,  // 282: customs.v1.PermitQuery.extensions:type_name -> customs.v1.Extension
+	62,  // 283: customs.v1.PermitAnswer.results:type_name -> customs.v1.AnswerResult
+	49,  // 284: customs.v1.PermitAnswer.registration:type_name -> customs.v1.RegistrationNumber
+	23,  // 285: customs.v1.PermitAnswer.office:type_name -> customs.v1.Office
+	17,  // 286: customs.v1.PermitAnswer.registered:type_name -> customs.v1.Instant
+	45,  // 287: customs.v1.PermitAnswer.permits:type_name -> customs.v1.DocumentReference
+	19,  // 288: customs.v1.PermitAnswer.remarks:type_name -> customs.v1.Text
+	15,  // 289: customs.v1.PermitAnswer.extensions:type_name -> customs.v1.Extension
+	290, // [290:290] is the sub-list for method output_type
+	290, // [290:290] is the sub-list for method input_type
+	290, // [290:290] is the sub-list for extension type_name
+	290, // [290:290] is the sub-list for extension extendee
+	0,   // [0:290] is the sub-list for field type_name
 }
 
 func init() { file_customs_v1_document_proto_init() }
@@ -7362,30 +8036,30 @@ func file_customs_v1_document_proto_init() {
 		(*Document_PermitQuery)(nil),
 		(*Document_PermitAnswer)(nil),
 	}
-	file_customs_v1_document_proto_msgTypes[18].OneofWrappers = []any{}
 	file_customs_v1_document_proto_msgTypes[19].OneofWrappers = []any{}
 	file_customs_v1_document_proto_msgTypes[20].OneofWrappers = []any{}
-	file_customs_v1_document_proto_msgTypes[24].OneofWrappers = []any{}
-	file_customs_v1_document_proto_msgTypes[26].OneofWrappers = []any{}
+	file_customs_v1_document_proto_msgTypes[21].OneofWrappers = []any{}
+	file_customs_v1_document_proto_msgTypes[25].OneofWrappers = []any{}
 	file_customs_v1_document_proto_msgTypes[27].OneofWrappers = []any{}
-	file_customs_v1_document_proto_msgTypes[29].OneofWrappers = []any{}
-	file_customs_v1_document_proto_msgTypes[32].OneofWrappers = []any{}
+	file_customs_v1_document_proto_msgTypes[28].OneofWrappers = []any{}
+	file_customs_v1_document_proto_msgTypes[30].OneofWrappers = []any{}
 	file_customs_v1_document_proto_msgTypes[33].OneofWrappers = []any{}
-	file_customs_v1_document_proto_msgTypes[35].OneofWrappers = []any{}
-	file_customs_v1_document_proto_msgTypes[38].OneofWrappers = []any{}
+	file_customs_v1_document_proto_msgTypes[34].OneofWrappers = []any{}
+	file_customs_v1_document_proto_msgTypes[36].OneofWrappers = []any{}
 	file_customs_v1_document_proto_msgTypes[39].OneofWrappers = []any{}
-	file_customs_v1_document_proto_msgTypes[43].OneofWrappers = []any{}
+	file_customs_v1_document_proto_msgTypes[40].OneofWrappers = []any{}
 	file_customs_v1_document_proto_msgTypes[44].OneofWrappers = []any{}
-	file_customs_v1_document_proto_msgTypes[48].OneofWrappers = []any{}
+	file_customs_v1_document_proto_msgTypes[45].OneofWrappers = []any{}
 	file_customs_v1_document_proto_msgTypes[49].OneofWrappers = []any{}
-	file_customs_v1_document_proto_msgTypes[51].OneofWrappers = []any{}
+	file_customs_v1_document_proto_msgTypes[50].OneofWrappers = []any{}
+	file_customs_v1_document_proto_msgTypes[52].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_customs_v1_document_proto_rawDesc), len(file_customs_v1_document_proto_rawDesc)),
 			NumEnums:      11,
-			NumMessages:   56,
+			NumMessages:   57,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
