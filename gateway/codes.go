@@ -411,6 +411,12 @@ const (
 	StoreBackup              Code = "STORE_BACKUP"
 	StoreMoved               Code = "STORE_MOVED"
 
+	// Envelopes and signals of a conversation.
+	EnvelopeUnfit    Code = "ENVELOPE_UNFIT"
+	EnvelopeUnsigned Code = "ENVELOPE_UNSIGNED"
+	SignalUnexpected Code = "SIGNAL_UNEXPECTED"
+	RefusedUnsigned  Code = "REFUSED_UNSIGNED"
+
 	// Why a message waits for its partner, and what an operator cannot do with it.
 	OutboxEnded        Code = "OUTBOX_ENDED"
 	NotDead            Code = "NOT_DEAD"
