@@ -1,6 +1,7 @@
 package conversation
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -62,6 +63,16 @@ func Attempted(id gateway.MessageID, made int, relatesTo string) bool {
 		}
 	}
 	return false
+}
+
+// MayBe reports whether messages may have an action: that of no signal and of no fault.
+func (p *Profile) MayBe(action string) bool {
+	for _, v := range verdicts {
+		if p.SignalAction(action, v) == action {
+			return false
+		}
+	}
+	return strings.Contains(action, "/") && !slices.Contains(p.Fault.Actions, action)
 }
 
 // Send is the addressing of the n-th attempt at a message of a kind; conversation is that of its signed header. It is

@@ -26,6 +26,9 @@ const (
 	ownBehind    = "Behind"
 )
 
+// BlockName is the block's name, for people.
+const BlockName = ownPrefix + ":" + ownBlock
+
 // WriteDocument writes the envelope of a message. It parts the document's root element from what stands around it, which
 // travels in the block. An error says that the document has no place in an envelope.
 func (p *Profile) WriteDocument(a Addressing, header, signature, document []byte) ([]byte, error) {
