@@ -313,7 +313,7 @@ func (p PartnerConfig) checkLink(f *findings, key string) {
 	choose("mode", p.Mode, modePush, modeHTTPS, modePull, modeFolder)
 	unfit := func(name, value string) {
 		if value != "" {
-			f.refuse(key+"."+name, gateway.ConfigMode, value, p.Mode)
+			f.refuse(key+"."+name, gateway.ConfigMode, value, cmp.Or(p.Mode, modePush))
 		}
 	}
 	if p.files() {

@@ -66,7 +66,7 @@ func (c ConversationConfig) read(f *findings, key string, profiles *conversation
 	}
 	door := cmp.Or(c.Path, server.Conversations)
 	if !strings.HasPrefix(door, "/") || strings.Trim(door, pathLetters) != "" || strings.Contains(door, "..") {
-		f.refuse(key+".path", gateway.ConfigChoice, door, server.Conversations)
+		f.refuse(key+".path", gateway.ConfigLimit, door, server.Conversations)
 	}
 	if len(c.Messages) == 0 || len(c.Messages) > maxMessages {
 		f.refuse(key+".messages", gateway.ConfigLimit, strconv.Itoa(len(c.Messages)), fmt.Sprintf("1 … %d", maxMessages))
