@@ -335,6 +335,9 @@ const (
 	ConfigAddressOpen        Code = "CONFIG_ADDRESS_OPEN"
 	ConfigChoice             Code = "CONFIG_CHOICE"
 	ConfigMode               Code = "CONFIG_MODE"
+	ConfigMessage            Code = "CONFIG_MESSAGE"
+	ConfigAction             Code = "CONFIG_ACTION"
+	ConfigReceipts           Code = "CONFIG_RECEIPTS"
 	ConfigLimit              Code = "CONFIG_LIMIT"
 	ConfigOwnPartner         Code = "CONFIG_OWN_PARTNER"
 	ConfigPartnerTwice       Code = "CONFIG_PARTNER_TWICE"
@@ -413,6 +416,12 @@ const (
 	StoreCopying             Code = "STORE_COPYING"
 	StoreBackup              Code = "STORE_BACKUP"
 	StoreMoved               Code = "STORE_MOVED"
+
+	// Envelopes and signals of a conversation.
+	EnvelopeUnfit    Code = "ENVELOPE_UNFIT"
+	EnvelopeUnsigned Code = "ENVELOPE_UNSIGNED"
+	SignalUnexpected Code = "SIGNAL_UNEXPECTED"
+	RefusedUnsigned  Code = "REFUSED_UNSIGNED"
 
 	// Why a message waits for its partner, and what an operator cannot do with it.
 	OutboxEnded        Code = "OUTBOX_ENDED"

@@ -58,6 +58,7 @@ var order = []string{
 	"gateway/seal",
 	"gateway/page",
 	"gateway/card",
+	"gateway/conversation",
 	"gateway/peer",
 	"gateway/line",
 	"gateway/envelope",

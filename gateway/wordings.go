@@ -283,4 +283,13 @@ const (
 	WordSpoolNoLine                 Wording = "spool_no_line"
 	WordSpoolAhead                  Wording = "spool_ahead"
 	WordSpoolBehind                 Wording = "spool_behind"
+	WordProfileNames                Wording = "profile_names"
+	WordOnlyOnce                    Wording = "only_once"
+	WordBodyOneElement              Wording = "body_one_element"
+	WordDeclaresOwn                 Wording = "declares_own"
+	WordActionKnown                 Wording = "action_known"
+	WordHeaderOfAction              Wording = "header_of_action"
+	WordConversationBlock           Wording = "conversation_block"
+	WordAttemptMade                 Wording = "attempt_made"
+	WordMessageEnded                Wording = "message_ended"
 )

@@ -6,5 +6,5 @@ import "embed"
 
 // FS holds every data file of the project, laid out as a -data directory is.
 //
-//go:embed all:codelists all:rules all:cn all:eaeu all:mn all:ru all:xx all:profiles all:join all:split all:routes all:tolerances all:recognition all:samples containers.yaml
+//go:embed all:codelists all:rules all:cn all:eaeu all:mn all:ru all:xx all:profiles all:join all:split all:routes all:tolerances all:recognition all:conversations all:samples containers.yaml
 var FS embed.FS

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,6 +52,7 @@ func prepare(file string, now time.Time, load func(dir string) (*flow.Chain, err
 	err = s.loadData(f, load)
 	if err == nil {
 		s.checkRoutes(f, now)
+		err = s.readConversations(f)
 	}
 	return s, f.sorted(), err
 }
@@ -311,7 +313,7 @@ func (p PartnerConfig) checkLink(f *findings, key string) {
 	choose("mode", p.Mode, modePush, modeHTTPS, modePull, modeFolder)
 	unfit := func(name, value string) {
 		if value != "" {
-			f.refuse(key+"."+name, gateway.ConfigMode, value, p.Mode)
+			f.refuse(key+"."+name, gateway.ConfigMode, value, cmp.Or(p.Mode, modePush))
 		}
 	}
 	if p.files() {
@@ -329,6 +331,9 @@ func (p PartnerConfig) checkLink(f *findings, key string) {
 		unfit("envelope.recipient", p.Envelope.Recipient)
 		unfit("envelope.cert", p.Envelope.Cert)
 		unfit("envelope.key", p.Envelope.Key)
+	}
+	if p.Mode != modeHTTPS && !p.Conversation.none() {
+		unfit("conversation", cmp.Or(p.Conversation.Profile, p.Conversation.Own, p.Conversation.Theirs, p.Conversation.Path, "messages"))
 	}
 	if p.Mode == modePull || p.Mode == modeHTTPS {
 		choose("receipts", p.Receipts, receiptsSigned, receiptsPlain)

@@ -248,6 +248,14 @@ func own(change func(*x509.Certificate)) func(*site) {
 
 func edited(text, by string) func(*site) { return func(s *site) { s.edit(text, by) } }
 
+// conversing has the partner be spoken to by envelopes, in which a text is another.
+func conversing(text, by string) func(*site) {
+	const agreed = `[RU]
+    mode: https
+    conversation: {profile: eaeu-decision-5.v1, own: EAEU://CN/CA, theirs: EAEU://RU/CA, path: /soap, messages: [{kind: PreArrivalNotice, action: int://CP/MSG.001, pattern: mutual-obligations}]}`
+	return edited("[RU]", strings.Replace(agreed, text, by, 1))
+}
+
 // badConfigurations is every way in which a configuration does not work that the check
 // knows, with the codes that it is to be told by.
 var badConfigurations = []struct {
@@ -277,6 +285,23 @@ administrators:`, strings.Repeat("ab", 32)))
 	{"files of a partner that is called", edited("[RU]", "[RU]\n    mode: folder"), []gateway.Code{
 		gateway.ConfigMissing, gateway.ConfigMissing, gateway.ConfigMode, gateway.ConfigMode, gateway.ConfigMode, gateway.ConfigMode,
 	}},
+	{"envelopes over gRPC", edited("[RU]", "[RU]\n    conversation: {profile: eaeu-decision-5.v1}"), []gateway.Code{gateway.ConfigMode}},
+	{"an envelope of nobody", edited("[RU]", "[RU]\n    mode: https\n    conversation: {path: soap}"), []gateway.Code{
+		gateway.ConfigMissing, gateway.ConfigMissing, gateway.ConfigMissing, gateway.ConfigLimit, gateway.ConfigLimit,
+	}},
+	{"an envelope of no profile", conversing("eaeu-decision-5.v1", "eaeu-decision-5"), []gateway.Code{gateway.ConfigChoice}},
+	{"an envelope to oneself", conversing("EAEU://RU", "EAEU://CN"), []gateway.Code{gateway.ConfigTwice}},
+	{"an address of two words", conversing("EAEU://RU", "EAEU:// RU"), []gateway.Code{gateway.ConfigLimit}},
+	{"an envelope to a page with a query", conversing("path: /soap", "path: \"/soap?a\""), []gateway.Code{gateway.ConfigLimit}},
+	{"a kind that a route sends and no envelope", conversing("kind: PreArrivalNotice", "kind: Manifest"), []gateway.Code{gateway.ConfigMessage}},
+	{"a kind that there is not", conversing("kind: PreArrivalNotice", "kind: Notice"), []gateway.Code{gateway.ConfigMessage, gateway.ConfigChoice}},
+	{"two kinds by one action", conversing("messages: [", "messages: [{kind: Manifest, action: int://CP/MSG.001, pattern: mutual-obligations}, "), []gateway.Code{gateway.ConfigTwice}},
+	{"a kind twice", conversing("messages: [", "messages: [{kind: PreArrivalNotice, action: int://CP/MSG.002, pattern: mutual-obligations}, "), []gateway.Code{gateway.ConfigTwice}},
+	{"a message with a signal's action", conversing("MSG.001", "P.MSG.PRS"), []gateway.Code{gateway.ConfigAction}},
+	{"a message without an action", conversing("int://CP/MSG.001", `""`), []gateway.Code{gateway.ConfigMissing}},
+	{"no pattern that there is", conversing("mutual-obligations", "question"), []gateway.Code{gateway.ConfigChoice}},
+	{"an end without a verdict", conversing("mutual-obligations", "notification"), []gateway.Code{gateway.ConfigReceipts}},
+	{"time-outs and retries without bounds", conversing("mutual-obligations", "mutual-obligations, received: 1ms, processing: 25h, retries: 1001"), []gateway.Code{gateway.ConfigLimit, gateway.ConfigLimit, gateway.ConfigLimit}},
 	{"attachments of a partner without bounds", edited("[RU]", "[RU]\n    attachments: {kinds: [SCAN, SMELL]}"),
 		[]gateway.Code{gateway.ConfigChoice, gateway.ConfigLimit, gateway.ConfigLimit}},
 	{"attachments of a partner of no kind", edited("[RU]", "[RU]\n    attachments: {each: 65MiB, total: 1MiB, retention: 1m}"),

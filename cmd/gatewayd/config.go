@@ -13,6 +13,7 @@ import (
 	"customs.example/gateway"
 	"customs.example/gateway/analysis"
 	"customs.example/gateway/budget"
+	"customs.example/gateway/conversation"
 	"customs.example/gateway/document"
 	"customs.example/gateway/envelope"
 	"customs.example/gateway/flow"
@@ -106,6 +107,9 @@ type PartnerConfig struct {
 	// Folder is where those files lie, and Envelope what they are closed and opened by.
 	Folder   string         `yaml:"folder"`
 	Envelope EnvelopeConfig `yaml:"envelope"`
+	// Conversation says in which envelopes one that is reached by https is spoken to; without it the XML that was signed
+	// is posted.
+	Conversation ConversationConfig `yaml:"conversation"`
 	// Receipts says what it may acknowledge by what it has fetched, or what was posted to it: signed, which is the
 	// default, or plain.
 	Receipts string `yaml:"receipts"`
@@ -114,6 +118,30 @@ type PartnerConfig struct {
 	// Fetch is how often is fetched from it what it has for us; zero: it hands that over.
 	Fetch time.Duration `yaml:"fetch"`
 	Vouch `yaml:",inline"`
+}
+
+// ConversationConfig says by which profile a partner is spoken to, and as whom.
+type ConversationConfig struct {
+	Profile  string          `yaml:"profile"`
+	Own      string          `yaml:"own"` // logical addresses
+	Theirs   string          `yaml:"theirs"`
+	Path     string          `yaml:"path"` // of its door; empty: server.Conversations
+	Messages []MessageConfig `yaml:"messages"`
+}
+
+// MessageConfig says how messages of one kind travel, both ways. What is zero is as the pattern says.
+type MessageConfig struct {
+	Kind       string        `yaml:"kind"`
+	Action     string        `yaml:"action"`
+	Pattern    string        `yaml:"pattern"`
+	Received   time.Duration `yaml:"received"`
+	Processing time.Duration `yaml:"processing"`
+	Retries    int           `yaml:"retries"`
+}
+
+// none reports whether nothing is agreed.
+func (c ConversationConfig) none() bool {
+	return c.Profile == "" && c.Own == "" && c.Theirs == "" && c.Path == "" && len(c.Messages) == 0
 }
 
 // EnvelopeConfig names the certificates of envelopes, which are for RSA keys.
@@ -190,6 +218,8 @@ type setup struct {
 	agreements  recognition.Agreements
 	limits      budget.Limits
 	envelopes   map[string]*envelope.Pair // of partners that are reached by files, by their URIs
+	// conversations are the partners that are spoken to by envelopes, by their URIs.
+	conversations map[string]*conversation.Partner
 
 	administrators map[string][]byte   // their public keys by name
 	anchors        mtls.Anchors        // in force; numbered 0 at the first start, which takes those of the files

@@ -141,7 +141,7 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std stdio) e
 	if err != nil {
 		return err
 	}
-	doors := server.New(server.Options{Flow: g, Registry: keys.registry, Certificate: s.certificate, Callers: s.callers, Monitor: monitor, Log: log, Loaded: s.loaded,
+	doors := server.New(server.Options{Flow: g, Registry: keys.registry, Certificate: s.certificate, Callers: s.callers, Monitor: monitor, Log: log, Loaded: s.loaded, Conversations: s.conversations,
 		Introduction: server.Introduction{URI: own, Ends: keys.Ends, Card: func() ([]byte, gateway.Digest, error) { return s.signedCard(now()) }, Links: lookedAfter(links), Known: s.known, Samples: s.samples},
 	})
 	background := []func(context.Context){g.Run, func(ctx context.Context) { keys.run(ctx, hangup) }}
@@ -173,6 +173,10 @@ func (s *setup) links(registry *mtls.Registry, folders map[string]*folder.Folder
 		case modeFolder:
 			link = folders[p.URI]
 		case modeHTTPS:
+			if with := s.conversations[p.URI]; with != nil {
+				link = peer.NewSOAP(p, registry, s.certificate, *with, time.Now)
+				break
+			}
 			link = peer.NewHTTPS(p, registry, s.certificate, c.Receipts == receiptsPlain, time.Now)
 		default:
 			var err error

@@ -28,7 +28,7 @@ type Holding struct {
 // table.
 var Kinds = map[string]string{
 	"codelists": "code list", "rules": "rules", "routes": "route", "profiles": "profile", "join": "join", "split": "split",
-	"tolerances": "tolerances", "recognition": "recognition", "containers.yaml": "containers",
+	"tolerances": "tolerances", "recognition": "recognition", "conversations": "conversation", "containers.yaml": "containers",
 }
 
 // Inventory is the data as it was when it was taken, whatever becomes of the files.

@@ -54,6 +54,7 @@ const (
 	MessageAcknowledged Name = "message acknowledged"
 	MessagesHandedOut   Name = "messages handed out"
 	MessageUnsigned     Name = "message acknowledged without a signature"
+	MessageSignalled    Name = "signal without a signature"
 	FetchRefused        Name = "fetched message refused"
 	FetchFailed         Name = "nothing can be fetched"
 	FetchResumed        Name = "fetching goes on"
@@ -191,6 +192,7 @@ var Kinds = []Kind{
 	{MessageAcknowledged, slog.LevelInfo, "The administration's own system has taken a message.", []string{"door", "party", "id", "caller", "subscription"}},
 	{MessagesHandedOut, slog.LevelInfo, "A system of the administration, or a partner's gateway, has fetched messages by a subscription.", []string{"subscription", "caller", "count"}},
 	{MessageUnsigned, slog.LevelInfo, "A partner has acknowledged without a signature a message that it has fetched or was handed, as its record allows.", []string{"message", "route", "partner", "state", "attempt", "caller", "subscription"}},
+	{MessageSignalled, slog.LevelInfo, "A partner has signalled by itself, or refused, without a signature a message that it was handed, as its record allows.", []string{"message", "route", "partner", "state", "attempt", "verdict", "codes"}},
 	{FetchRefused, slog.LevelError, "What was fetched from a partner is no message that can be taken; it is not acknowledged.", []string{"partner", "id", "codes", "cause"}},
 	{FetchFailed, slog.LevelError, "A partner hands out nothing, or takes no receipt for what was fetched; it is tried again.", []string{"partner", "cause"}},
 	{FetchResumed, slog.LevelInfo, "Fetching from a partner goes on after failures, which are counted.", []string{"partner", "count"}},

@@ -93,13 +93,13 @@ func (g *Gateway) Open(ctx context.Context, to gateway.Administration) (bool, er
 // errNotBalanced keeps a message here.
 var errNotBalanced = errors.New("after a restore, what both hold is compared first")
 
-// deliverTo hands a message over, unless what is held here was not compared yet with what the
+// deliverTo hands a message over for the n-th time, unless what is held here was not compared yet with what the
 // partner holds: whoever asks waits.
-func (g *Gateway) deliverTo(ctx context.Context, to gateway.Administration, m seal.Sealed) (peer.Answer, error) {
+func (g *Gateway) deliverTo(ctx context.Context, to gateway.Administration, m seal.Sealed, n int) (peer.Answer, error) {
 	if open, err := g.balancers[to].open(ctx); err != nil || !open {
 		return peer.Answer{}, &peer.NotSentError{Cause: &peer.BusyError{After: BalanceRetry, Cause: cmp.Or(err, errNotBalanced)}}
 	}
-	return g.Links[to].Deliver(ctx, m)
+	return g.Links[to].Deliver(peer.WithAttempt(ctx, n), m)
 }
 
 // run balances when it is time to, and delivers again, until the context ends.
@@ -470,7 +470,7 @@ func (b *balancer) returnOne(ctx context.Context, d store.Difference) error {
 	}
 	bounded, cancel := context.WithTimeout(ctx, AttemptTimeout)
 	defer cancel()
-	answer, err := g.deliverTo(bounded, b.with, sealed)
+	answer, err := g.deliverTo(bounded, b.with, sealed, m.Attempts+1)
 	if err != nil {
 		return linkError{err}
 	}

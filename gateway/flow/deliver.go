@@ -152,7 +152,7 @@ func (g *Gateway) handOver(ctx context.Context, m store.Message, sealed seal.Sea
 	m.Payload, m.Canonical = nil, nil // the rest is about how far it has come
 	bounded, cancel := context.WithTimeout(ctx, AttemptTimeout)
 	defer cancel()
-	answer, failure := g.deliverTo(bounded, m.Recipient, sealed)
+	answer, failure := g.deliverTo(bounded, m.Recipient, sealed, m.Attempts)
 	if failure != nil {
 		g.couriers[m.Recipient].heard(ctx, now, failure)
 		m.LastError = failure.Error()
@@ -174,6 +174,10 @@ func (g *Gateway) handOver(ctx context.Context, m store.Message, sealed seal.Sea
 	}
 	at := g.Now()
 	switch {
+	case answer.Statement != nil:
+	case len(answer.Refusal) > 0:
+		g.couriers[m.Recipient].heard(ctx, now, nil)
+		return g.refusedUnsigned(ctx, m, made, answer.Refusal)
 	case answer.Unsigned:
 		g.couriers[m.Recipient].heard(ctx, now, nil)
 		return g.acknowledgedUnsigned(ctx, m)
@@ -182,7 +186,7 @@ func (g *Gateway) handOver(ctx context.Context, m store.Message, sealed seal.Sea
 		m.LastError, m.NextAttempt = "", at.Add(answer.Later)
 		return g.tellOf(m, event.Event{Name: event.MessageHandedOver, Ends: m.NextAttempt}, g.conclude(ctx, m, reported{}, false))
 	}
-	return g.answered(ctx, m, made, sealed.Header(), answer.Receipt, now)
+	return g.answered(ctx, m, made, sealed.Header(), answer, now)
 }
 
 // acknowledgedUnsigned ends a message that its partner acknowledges without a signature. One of which it has signed
@@ -197,8 +201,8 @@ func (g *Gateway) acknowledgedUnsigned(ctx context.Context, m store.Message) err
 
 // answered has a message stand as its partner's receipt says, if it holds. The message's header is of; it was asked
 // for at an instant.
-func (g *Gateway) answered(ctx context.Context, m store.Message, made *Output, of seal.Header, signed peer.Receipt, asked time.Time) error {
-	at := g.Now()
+func (g *Gateway) answered(ctx context.Context, m store.Message, made *Output, of seal.Header, answer peer.Answer, asked time.Time) error {
+	at, signed := g.Now(), answer.Receipt
 	receipt, failure := g.Trust.OpenReceipt(signed.Header, signed.Statement, signed.Signature, of, at)
 	g.couriers[m.Recipient].heard(ctx, asked, failure)
 	if failure != nil {
@@ -211,6 +215,9 @@ func (g *Gateway) answered(ctx context.Context, m store.Message, made *Output, o
 		return err
 	}
 	g.stands(&m, receipt, store.Statement(signed), at)
+	if m.State == gateway.Received && answer.Later > 0 {
+		m.NextAttempt = at.Add(answer.Later)
+	}
 	err = g.conclude(ctx, m, said, false)
 	told := event.Event{
 		Name: event.ReceiptVerified, Verdict: string(receipt.Verdict), Codes: codesOf(receipt.Faults),

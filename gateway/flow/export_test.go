@@ -21,7 +21,7 @@ func (g *Gateway) BalanceLook(ctx context.Context, with gateway.Administration, 
 
 // DeliverTo is deliverTo, for tests.
 func (g *Gateway) DeliverTo(ctx context.Context, to gateway.Administration, m seal.Sealed) error {
-	_, err := g.deliverTo(ctx, to, m)
+	_, err := g.deliverTo(ctx, to, m, 1)
 	return err
 }
 

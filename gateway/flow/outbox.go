@@ -279,6 +279,10 @@ func notDead(m store.Message) gateway.Fault {
 // neverHandedOver reports whether the partner cannot have a dead letter.
 func neverHandedOver(m store.Message) bool { return m.Reason == expiredAs(gateway.NeverHandedOver) }
 
+// unsignedRefusal is the reason of a message that its partner refuses without a signature: nobody can show what became
+// of it.
+const unsignedRefusal = "refused without a signature: " + gateway.OutcomeUnknown
+
 // expiredAs is the reason of a message whose validity ended without a verdict.
 func expiredAs(outcome string) string { return "expired: " + outcome }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"customs.example/gateway"
 	"customs.example/gateway/event"
@@ -18,6 +19,11 @@ import (
 // nothing. Caller is who brought it, and from for whom it may speak. An error that is gateway.Faults, or
 // store.ErrNotFound, says that it does not hold: whoever brings it keeps it aside.
 func (g *Gateway) TakeReceipt(ctx context.Context, caller string, from []gateway.Administration, r peer.Receipt) (gateway.MessageState, error) {
+	return g.TakeSignedSignal(ctx, caller, from, r, 0)
+}
+
+// TakeSignedSignal is TakeReceipt of a partner with whom it is agreed how long the verdict is waited for behind an RCV.
+func (g *Gateway) TakeSignedSignal(ctx context.Context, caller string, from []gateway.Administration, r peer.Receipt, wait time.Duration) (gateway.MessageState, error) {
 	room, err := g.room(ctx, caller, len(r.Statement))
 	if err != nil {
 		return "", err
@@ -67,6 +73,9 @@ func (g *Gateway) TakeReceipt(ctx context.Context, caller string, from []gateway
 				tx.Audit(caller, "receipt came behind the end", string(m.ID), gateway.DigestOf(r.Statement)))
 		}
 		g.stands(&now, receipt, store.Statement(r), at)
+		if now.State == gateway.Received && wait > 0 {
+			now.NextAttempt = at.Add(wait)
+		}
 		m = now
 		return errors.Join(tx.PutHeard(now), g.concluded(ctx, tx, now, said))
 	})

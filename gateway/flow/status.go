@@ -85,7 +85,7 @@ func (g *Gateway) lapsed(ctx context.Context, m store.Message, now time.Time) er
 	}
 	m.Payload, m.Canonical = nil, nil
 	if verdictOf(status.Status) {
-		return g.answered(ctx, m, nil, of, peer.Receipt(*status.Receipt), now)
+		return g.answered(ctx, m, nil, of, peer.Answer{Receipt: peer.Receipt(*status.Receipt)}, now)
 	}
 	receipt, failure := g.Trust.OpenReceipt(status.Receipt.Header, status.Receipt.Statement, status.Receipt.Signature, of, now)
 	if failure == nil && m.State != gateway.Received {
@@ -131,13 +131,13 @@ func (g *Gateway) receiptAnew(ctx context.Context, m store.Message, now time.Tim
 	}
 	bounded, cancel := context.WithTimeout(ctx, AttemptTimeout)
 	defer cancel()
-	answer, failure := g.deliverTo(bounded, m.Recipient, sealed)
+	answer, failure := g.deliverTo(bounded, m.Recipient, sealed, m.Attempts+1)
 	if failure != nil {
 		m.LastError = failure.Error()
 		return g.askLater(ctx, m, now, last)
 	}
 	m.Payload, m.Canonical = nil, nil
-	return g.answered(ctx, m, nil, sealed.Header(), answer.Receipt, now)
+	return g.answered(ctx, m, nil, sealed.Header(), answer, now)
 }
 
 // heardStatus is what a partner has signed of one message, and from when on it knows all that it has received.

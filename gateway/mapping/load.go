@@ -19,7 +19,7 @@ import (
 )
 
 // notTables are the folders of the data that hold something else.
-var notTables = []string{"codelists", "routes", "rules", "tolerances", "recognition"}
+var notTables = []string{"codelists", "routes", "rules", "tolerances", "recognition", "conversations"}
 
 // loader is what the tables of one library are compiled with.
 type loader struct {

@@ -250,18 +250,34 @@ func (l *HTTPS) ask(ctx context.Context, what, verb, path string, body []byte, h
 		return nil, nil, err
 	}
 	defer answer.Body.Close()
-	raw, err := io.ReadAll(io.LimitReader(answer.Body, MaxReceipt+1))
+	raw, err := bodyOf(what, answer, MaxReceipt)
+	return answer, raw, err
+}
+
+// bodyOf reads the body of an answer, of at most so many bytes.
+func bodyOf(what string, answer *http.Response, most int) ([]byte, error) {
+	raw, err := io.ReadAll(io.LimitReader(answer.Body, int64(most)+1))
 	switch {
 	case err != nil:
-		return nil, nil, &answeredError{what, status.Error(codes.Unavailable, err.Error())}
-	case len(raw) > MaxReceipt:
-		return nil, nil, &answeredError{what, status.Errorf(codes.Unknown, "an answer of more than %d bytes", MaxReceipt)}
+		return nil, &answeredError{what, status.Error(codes.Unavailable, err.Error())}
+	case len(raw) > most:
+		return nil, &answeredError{what, status.Errorf(codes.Unknown, "an answer of more than %d bytes", most)}
 	}
-	return answer, raw, nil
+	return raw, nil
 }
 
 // do sends a request and returns a successful answer. What could not be connected was not sent.
 func (l *HTTPS) do(ctx context.Context, what, verb, path string, body []byte, header http.Header) (*http.Response, error) {
+	answer, err := l.send(ctx, what, verb, path, body, header)
+	if err != nil || answer.StatusCode/100 == 2 {
+		return answer, err
+	}
+	defer answer.Body.Close()
+	return nil, l.refusal(what, answer)
+}
+
+// send sends a request and returns whatever it is answered with.
+func (l *HTTPS) send(ctx context.Context, what, verb, path string, body []byte, header http.Header) (*http.Response, error) {
 	var connected atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
 	r, err := http.NewRequestWithContext(ctx, verb, "https://"+l.partner.Address+path, bytes.NewReader(body))
@@ -275,11 +291,8 @@ func (l *HTTPS) do(ctx context.Context, what, verb, path string, body []byte, he
 		return nil, &NotSentError{err}
 	case err != nil:
 		return nil, &answeredError{what, status.Error(codes.Unavailable, err.Error())}
-	case answer.StatusCode/100 == 2:
-		return answer, nil
 	}
-	defer answer.Body.Close()
-	return nil, l.refusal(what, answer)
+	return answer, nil
 }
 
 // refusal is an answer that is no success: that the partner is busy, or what it says of the request, as the same
@@ -293,6 +306,11 @@ func (l *HTTPS) refusal(what string, answer *http.Response) error {
 	if st.Code() == codes.NotFound && len(st.Details()) == 0 { // it has no such door at all
 		st = status.New(codes.Unimplemented, answer.Status)
 	}
+	return l.answeredWith(what, answer, st)
+}
+
+// answeredWith is the error of an answer that is no success: that the partner asks for time, or its status.
+func (l *HTTPS) answeredWith(what string, answer *http.Response, st *status.Status) error {
 	if wait, ok := retryAfter(answer.Header.Get("Retry-After"), l.now()); ok && (answer.StatusCode == http.StatusTooManyRequests || answer.StatusCode == http.StatusServiceUnavailable) {
 		return &BusyError{min(max(wait, time.Second), MaxBusyInterval), st.Err()}
 	}

@@ -126,9 +126,26 @@ type Receipt struct{ Header, Statement, Signature []byte }
 type Answer struct {
 	Receipt       // as received, not verified; zero without one
 	Unsigned bool // it acknowledges the bytes and signs nothing, as its record allows
+	// Refusal is what it refuses the document for, where it signs nothing; none: it does not.
+	Refusal []gateway.Report
 	// Later is how long the receipt, which comes by itself, is waited for before the same is handed over
-	// again; zero: it has answered.
+	// again; with a receipt that is no verdict, how long that is. Zero: it has answered, or nothing is agreed.
 	Later time.Duration
+}
+
+type attemptKey struct{}
+
+// WithAttempt has a delivery be the n-th at its message, from 1: some links name each attempt.
+func WithAttempt(ctx context.Context, n int) context.Context {
+	return context.WithValue(ctx, attemptKey{}, n)
+}
+
+// attemptOf is which attempt at its message a delivery is; the first if nobody says.
+func attemptOf(ctx context.Context) int {
+	if n, ok := ctx.Value(attemptKey{}).(int); ok {
+		return max(n, 1)
+	}
+	return 1
 }
 
 // Link is the connection to one partner's gateway, by gRPC. It is made at first use and made anew when lost.

@@ -246,6 +246,13 @@ func (sc *Schema) Name() string { return sc.name }
 // Digest returns the digest over the schema file and everything it imports.
 func (sc *Schema) Digest() gateway.Digest { return sc.digest }
 
+// Gate is the byte gate alone: whether a document may be read at all, before anybody parses it. It gives the fault that
+// closes it.
+func Gate(raw []byte, lim Limits) gateway.Faults {
+	_, faults := passes(pace.Endless(), raw, lim)
+	return faults
+}
+
 // Parse reads a document without judging it by any schema. The document is nil when
 // there are faults.
 func Parse(raw []byte, lim Limits) (*xmltree.Document, gateway.Faults) {

@@ -140,7 +140,7 @@ func (s *Server) plain(conn *grpc.ClientConn, next http.Handler) http.Handler {
 		target, ok := postings[r.URL.Path]
 		mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 		switch {
-		case r.URL.Path == deliveries || !ok && err != nil && r.ContentLength == 0: // XML as signed, or nothing at all
+		case r.URL.Path == deliveries || r.URL.Path == Conversations || !ok && err != nil && r.ContentLength == 0: // XML as signed, or nothing at all
 			next.ServeHTTP(w, r)
 			return
 		case err == nil && (mediaType == RequestJSON || !ok && mediaType == "application/json"):

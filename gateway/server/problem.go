@@ -116,7 +116,7 @@ func pattern(text string) *regexp.Regexp {
 var paths = sync.OnceValue(func() []path {
 	known := []path{
 		{http.MethodPost, regexp.MustCompile("^" + regexp.QuoteMeta(deliveries) + "$"), false}, {http.MethodGet, regexp.MustCompile("^" + regexp.QuoteMeta(openAPI) + "$"), false},
-		{http.MethodGet, pattern(received), true}, {http.MethodGet, pattern(delivered), true},
+		{http.MethodPost, pattern(Conversations), false}, {http.MethodGet, pattern(received), true}, {http.MethodGet, pattern(delivered), true},
 		{http.MethodGet, pattern(fetchedContent), true},
 	}
 	services := exchangev1.File_exchange_v1_exchange_proto.Services()

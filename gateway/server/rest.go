@@ -73,6 +73,7 @@ func (s *Server) rest() (http.Handler, func(), error) {
 	routes := http.NewServeMux()
 	routes.Handle("/", mux)
 	routes.HandleFunc("POST "+deliveries, func(w http.ResponseWriter, r *http.Request) { s.post(w, r, conn) })
+	routes.HandleFunc("POST "+Conversations, func(w http.ResponseWriter, r *http.Request) { s.converse(w, r, conn) })
 	routes.HandleFunc("GET "+received, func(w http.ResponseWriter, r *http.Request) { s.getReceived(w, r, conn) })
 	routes.HandleFunc("GET "+delivered, func(w http.ResponseWriter, r *http.Request) { s.getDelivered(w, r, conn) })
 	routes.HandleFunc("GET "+fetchedContent, func(w http.ResponseWriter, r *http.Request) { s.content(w, r, conn) })

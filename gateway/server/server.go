@@ -26,6 +26,7 @@ import (
 	"customs.example/gateway/analysis"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
 	"customs.example/gateway/budget"
+	"customs.example/gateway/conversation"
 	"customs.example/gateway/event"
 	"customs.example/gateway/flow"
 	"customs.example/gateway/mtls"
@@ -50,7 +51,7 @@ const inMemory = "bufconn"
 
 // Options make a Server. All are required but Log, Introduction, without which the gateway
 // has no card and looks at no partner, and Monitor: a gateway without one is always ready.
-// Loaded is the data that Flow's chain was loaded from.
+// Loaded is the data that Flow's chain was loaded from. Conversations are the partners that speak by envelopes, by their URIs.
 type Options struct {
 	Flow        *flow.Gateway
 	Registry    *mtls.Registry
@@ -60,7 +61,8 @@ type Options struct {
 	Log         *event.Log
 	Loaded      *analysis.Inventory
 
-	Introduction Introduction
+	Conversations map[string]*conversation.Partner
+	Introduction  Introduction
 }
 
 // Server is both doors of one gateway.
@@ -74,7 +76,8 @@ type Server struct {
 	budget  *budget.Process
 	loaded  *analysis.Inventory
 
-	introduction Introduction
+	introduction  Introduction
+	conversations map[string]*conversation.Partner // by URI
 
 	repeated repeated
 	changes  feed[whole]         // of submissions
@@ -91,7 +94,7 @@ func New(o Options) *Server {
 	s := &Server{
 		flow: o.Flow, log: o.Log, monitor: o.Monitor, tls: o.Registry.ServerConfig(o.Certificate), pipe: bufconn.Listen(1 << 20),
 		budget: o.Flow.Budget, repeated: repeated{now: o.Flow.Now}, introduction: o.Introduction,
-		loaded: o.Loaded,
+		loaded: o.Loaded, conversations: o.Conversations,
 	}
 	if s.introduction.Card == nil {
 		s.introduction.Card = func() ([]byte, gateway.Digest, error) {
