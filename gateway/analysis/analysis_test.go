@@ -495,8 +495,8 @@ func TestDocumentLoss(t *testing.T) {
 	}
 	want := []string{
 		"kept envelope.documentId: D1 D1 D1 R1",
-		"normalised envelope.issued: 2026-03-01T02:00:00Z 2026-03-01T10:00:00+08:00 2026-03-01T10:00:00+08:00 R2",
-		"truncated batch: 123456 1234 1234 R3",
+		"respelled envelope.issued: 2026-03-01T02:00:00Z 2026-03-01T10:00:00+08:00 2026-03-01T10:00:00+08:00 R2",
+		"cut batch: 123456 1234 1234 R3",
 		"kept direction: EXPORT  EXPORT ",
 		"dropped consignments[0].sequence: 1   ",
 		"dropped consignments[0].destinationCountry: KZ   ",
@@ -529,13 +529,13 @@ func TestXMLLoss(t *testing.T) {
 	}
 	want := []string{
 		"kept /d:Manifest[1]/d:ID[1]: D1 D1 D1 R1",
-		"normalised /d:Manifest[1]/d:Sent[1]: 2026-03-01T02:00:00Z 2026-03-01T02:00:00Z 2026-03-01T10:00:00+08:00 R2",
+		"respelled /d:Manifest[1]/d:Sent[1]: 2026-03-01T02:00:00Z 2026-03-01T02:00:00Z 2026-03-01T10:00:00+08:00 R2",
 		"kept /d:Manifest[1]/d:Office[1]: 1 1 1 R4",
 		"unread /d:Manifest[1]/d:Seal[1]/@kind: E   ",
 		"unread /d:Manifest[1]/d:Seal[1]: S1   ",
 		"changed /d:Manifest[1]/d:Item[1]/d:Number[1]: 7  1 ",
 		"kept /d:Manifest[1]/d:Item[1]/d:Origin[1]: U1 U1 U1 R8",
-		"changed /d:Manifest[1]/d:Item[1]/d:Old[1]: 4 4  R9",
+		"dropped /d:Manifest[1]/d:Item[1]/d:Old[1]: 4 4  R9",
 	}
 	if diff := cmp.Diff(want, fortunes(loss)); diff != "" {
 		t.Error(diff)
