@@ -88,8 +88,12 @@ func (d *decoder) take(r *program.Row, e *xmltree.Element, child int, text strin
 		assumed.Path, assumed.Location = at.Path(r, -1), link.Read()
 		d.faults = append(d.faults, *assumed)
 	}
-	if r.Shared && before != "" {
-		value, d.faults = before, append(d.faults, d.differs(r, link, before, value)...)
+	switch {
+	case !r.Shared:
+	case before == "":
+		d.yields(r, link)
+	case d.sameValue(r, link, before, value) || d.conflict(r, link, before, value):
+		value = before
 	}
 	value, more := r.Path.Field().Read(value)
 	link.ListRow = listRow
@@ -126,17 +130,11 @@ func isEmpty(e *xmltree.Element, child int, text string) bool {
 	return text == "" && (child < 0 || len(e.Children) == 0)
 }
 
-// differs warns when a field is read at two places that say different things; the
-// first one stays.
-func (d *decoder) differs(r *program.Row, link trace.Record, before, value string) gateway.Faults {
+// sameValue reports whether a field that is read at two places is the same at both, be it that the
+// second says it shorter.
+func (d *decoder) sameValue(r *program.Row, link trace.Record, before, value string) bool {
 	written, _, fault := r.Value.Encode(nil, before, d.at)
-	if gateway.SameID(before, value) || fault == nil && len(written) == 1 && written[0] == link.Text {
-		return nil
-	}
-	return gateway.Faults{{
-		Code: gateway.MapDerived, Severity: gateway.Warning, Path: link.Context.Path(r, -1),
-		Location: link.Read(), Value: gateway.Clip(link.Text), Expected: gateway.Term(gateway.Clip(before)),
-	}}
+	return gateway.SameID(before, value) || fault == nil && len(written) == 1 && written[0] == link.Text
 }
 
 // put sets the row's canonical value, and returns its position where it was appended.

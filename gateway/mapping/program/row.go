@@ -70,6 +70,7 @@ type Row struct {
 	// What decode alone asks.
 	Decoding *Decoding // of a group
 	Shared   bool      // another row reads into the same field
+	Yields   bool      // where another place of the document says the field otherwise, that wins
 	Spread   *Spread   // the value that stands once is read into the elements of a list
 
 	parent *Row
