@@ -26,6 +26,8 @@ type decoder struct {
 	yielded     map[string]trace.Record // values of which another place may say otherwise, by instance path
 	one         [1]string
 	lists       map[list]*keyed
+	sought      map[list]*sought
+	seeking     []*sought // in order
 	stored      map[stored]*storedElement
 	order       []*storedElement
 	refers      []trace.Record

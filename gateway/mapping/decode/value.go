@@ -95,6 +95,17 @@ func (d *decoder) take(r *program.Row, e *xmltree.Element, child int, text strin
 	case d.sameValue(r, link, before, value) || d.conflict(r, link, before, value):
 		value = before
 	}
+	if r.Info.Language != nil && r.Reach > 0 {
+		if i, text := tagged(r, at, convert.Tag(value, r.Info.Language)); i >= 0 {
+			if link.Index = int32(i); text != value {
+				d.fault(gateway.Fault{Code: gateway.MapConflict, Value: gateway.Clip(link.Text), Expected: gateway.Term(gateway.Clip(text))}, link)
+			} else {
+				d.values++
+				d.records.Add(link)
+			}
+			return nil
+		}
+	}
 	value, more := r.Path.Field().Read(value)
 	link.ListRow = listRow
 	if fault := d.read(r, inner, at, link, value); fault != nil {
@@ -128,6 +139,21 @@ func (d *decoder) read(r *program.Row, inner, at *trace.Context, link trace.Reco
 // attribute.
 func isEmpty(e *xmltree.Element, child int, text string) bool {
 	return text == "" && (child < 0 || len(e.Children) == 0)
+}
+
+// tagged finds the text in a language that another element has said where a row reads it too.
+func tagged(r *program.Row, at *trace.Context, tag string) (int, string) {
+	if !at.Message.IsValid() {
+		return -1, ""
+	}
+	texts := r.Path.Elements(at.Message)
+	for i := range texts.Len() {
+		if is, _ := r.Tag.Get(texts.At(i)); is == tag {
+			text, _ := r.Text.Get(texts.At(i))
+			return i, text
+		}
+	}
+	return -1, ""
 }
 
 // sameValue reports whether a field that is read at two places is the same at both, be it that the

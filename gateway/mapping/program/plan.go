@@ -2,7 +2,9 @@ package program
 
 import (
 	"slices"
+	"strings"
 
+	"customs.example/gateway"
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping/table"
 	"customs.example/gateway/xmltree"
@@ -226,10 +228,31 @@ func (c *compiler) keys(group *Row, errorf func(string, ...any)) {
 			c.rowError(r, "key of another list, expected one of %s or of a list that it passes through", group.Info.Each)
 		}
 	}
+	c.sought(group)
 	for i, hop := range group.Hops {
-		if group.Keys[i] == nil && group.Decodes() && group.Info.Lossy == "" {
+		if group.Keys[i] == nil && !hop.Sought && group.Decodes() && group.Info.Lossy == "" {
 			errorf("each %s passes through %s, expected a row with a required value of that list's elements and key: true, or lossy", group.Info.Each, hop.Path)
 		}
+	}
+}
+
+// sought settles the lists without keys around a list of which a key says which element is meant: it is
+// sought in all their elements.
+func (c *compiler) sought(group *Row) {
+	if len(group.Hops) == 0 || group.Path == nil {
+		return
+	}
+	way := strings.TrimSuffix(group.Info.Each, "."+group.Path.String()) // to the list of the hop
+	keyed := false
+	for i := len(group.Hops) - 1; i >= 0; i-- {
+		hop := group.Hops[i]
+		if hop.Sought = keyed && group.Keys[i] == nil; group.Keys[i] != nil {
+			keyed, hop.Within = true, gateway.Term(way)
+			if holder := c.find(func(r *Row) bool { return r.Each && r.Info.Each == way }); holder != nil {
+				hop.Within = holder.Target()
+			}
+		}
+		way = strings.TrimSuffix(way, "."+hop.Path.String())
 	}
 }
 

@@ -52,6 +52,8 @@ type Row struct {
 	Always bool
 	Equal  bool // of a value that stands for a list: all its elements must say it
 
+	Sought  bool             // of a hop without keys: its element is the one in which that of a hop further in is found
+	Within  gateway.Phrase   // of a hop with keys: what its elements are called, for people
 	Keys    [][]*Row         // of a group: keys of each hop, then of its own list
 	Collect []*document.Path // of a group: the messages that others refer to
 	Store   *Row             // of refer: the group that collects
