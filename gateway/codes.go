@@ -240,6 +240,7 @@ const (
 	MapRepeated           Code = "MAP_REPEATED"
 	MapControlCharacter   Code = "MAP_CONTROL_CHARACTER"
 	MapDerived            Code = "MAP_DERIVED"
+	MapConflict           Code = "MAP_CONFLICT"
 	MapRoot               Code = "MAP_ROOT"
 	MapKind               Code = "MAP_KIND"
 	MapVariant            Code = "MAP_VARIANT"

@@ -28,13 +28,15 @@ import (
 type addition struct{ dir, table, examples string }
 
 // The made-up ZZ writes attributes and flat lists; QZ has two editions of one root, told apart by
-// a value, with parties as fragments and empty elements that mean something.
+// a value, with parties as fragments and empty elements that mean something; QX writes flat records
+// that are tied by numbers.
 var (
 	zz        = addition{"../testdata/administrations/zz", "zz/avizo.v1", "examples"}
 	additions = []addition{
 		zz,
 		{"../testdata/administrations/qz", "qz/nuntius.v4", "examples/4"},
 		{"../testdata/administrations/qz", "qz/nuntius.v5", "examples/5"},
+		{"../testdata/administrations/qx", "qx/acta.v1", "examples"},
 	}
 )
 

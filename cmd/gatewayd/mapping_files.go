@@ -56,14 +56,47 @@ func loseDocument(b *bench, args []string) error {
 		if err != nil {
 			return err
 		}
-		if faults = checked.Faults; checked.Document != nil && !faults.Refuse() {
-			loss, faults = analysis.XMLLoss(t, checked.Document)
+		if faults = checked.Faults; checked.Document != nil { // what its schema refuses is told, and so is what it loses
+			var more gateway.Faults
+			loss, more = analysis.XMLLoss(t, checked.Document)
+			faults = append(faults, more...)
 		}
 	}
 	if loss == nil {
 		return inEnglish.refuse(b.std.out, faults)
 	}
-	return b.print(loss.Report(b.all), loss)
+	written, err := b.chain.Check(b.ctx, t, loss.Written)
+	if err != nil {
+		return err
+	}
+	return b.printLoss(loss, faults, written.Faults)
+}
+
+// printLoss prints what a document loses, before it what refuses the document, and behind it what the
+// schema refuses of what is written of it.
+func (b *bench) printLoss(loss *analysis.Loss, before, written gateway.Faults) error {
+	all := append(slices.Clip(before), written...)
+	loss.Refused = all.Report("en")
+	text := b.format == "text"
+	if text && before.Refuse() {
+		if err := inEnglish.print(b.std.out, before); err != nil {
+			return err
+		}
+		fmt.Fprintln(b.std.out)
+	}
+	if err := b.print(loss.Report(b.all), loss); err != nil {
+		return err
+	}
+	if text && written.Refuse() {
+		fmt.Fprintln(b.std.out, "\nThe schema refuses what is written:")
+		if err := inEnglish.print(b.std.out, written); err != nil {
+			return err
+		}
+	}
+	if all.Refuse() {
+		return errFaulty
+	}
+	return nil
 }
 
 // loseOnRoute says what of the documents of a message of a route does not travel.

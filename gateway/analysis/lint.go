@@ -63,11 +63,17 @@ func Lint(t *mapping.Table, s *Source, c *Coverage, lists *codelist.Lists) []Rem
 		}
 		if n := nodes[info.ID]; n != nil {
 			l.length(t, info, row, n)
+			l.wider(t, info, n)
+			l.textless(info, row, n)
 			l.texts(t, info, row, n, lists)
 		} else if info.Target != "" && c.wild(info.Target, s.spaces()) {
 			l.add(info.Line, info.ID, gateway.Info, "the schema takes any element at %s and does not say which", info.Target)
 		} else if info.Target != "" {
 			l.add(info.Line, info.ID, gateway.Error, "the schema has no %s: nearest is %s", info.Target, c.nearest(info.Target))
+		}
+		l.positions(t, info)
+		if list := chosen.FindString(row.Get("set")); list != "" {
+			l.add(info.Line, info.ID, gateway.Warning, "makes an element of %s in each document that is read, also where that says nothing of one", list[:len(list)-1])
 		}
 		if info.Const != "" {
 			l.scripts(info, nodes[info.ID])
@@ -136,6 +142,53 @@ func (l *linter) sorted() []Remark {
 func (l *linter) unsure(r Row) {
 	if doubt := cmp.Or(unsure.FindString(r.Get("note")), unsure.FindString(r.Get("source")), unsure.FindString(r.Get("status"))); doubt != "" {
 		l.add(r.Line, r.ID, gateway.Info, "%s: %s", strings.ToLower(doubt), r.remarks())
+	}
+}
+
+// chosen is the way to a list of which a path chooses one element, with the bracket behind it.
+var chosen = regexp.MustCompile(`^[^\[]+\[`)
+
+// nth is the way to a list of which a path takes the element at a position.
+var nth = regexp.MustCompile(`^(.*)\[[0-9]+\]`)
+
+// positions looks for an element of a list that stands at a place of its own beside a group for all
+// elements of that list: it stands twice, and is read twice.
+func (l *linter) positions(t *mapping.Table, info table.RowInfo) {
+	m := nth.FindStringSubmatch(cmp.Or(info.With, info.From))
+	if m == nil || info.Direction == "encode" {
+		return
+	}
+	for _, o := range t.Rows() {
+		if o.Each == m[1] && o.Direction != "encode" && o.ID != info.ID {
+			l.add(info.Line, info.ID, gateway.Warning, "takes an element of %s by its position beside row %s, which is for each of them: one element stands at both places", m[1], o.ID)
+			return
+		}
+	}
+}
+
+// textless looks for texts in elements that the schema gives other elements alone.
+func (l *linter) textless(info table.RowInfo, row Row, n *Node) {
+	if !row.Group && !n.Text && !n.Recursive && info.Empty == "" {
+		l.add(info.Line, info.ID, gateway.Error, "a text in %s, where the schema takes none", info.Target)
+	}
+}
+
+// wider looks for texts that the schema takes and the canonical field has no room for: they are refused
+// when they come.
+func (l *linter) wider(t *mapping.Table, info table.RowInfo, n *Node) {
+	path := info.From
+	if len(info.Language) > 0 {
+		path += ".value"
+	}
+	if n.MaxLength == 0 || path == "" || info.List != "" || info.Use != "" || info.Direction == "encode" {
+		return
+	}
+	p, err := document.CompileFor(t.Kind(), path)
+	if err != nil || !p.Leaf() || p.Field().Type != document.String {
+		return
+	}
+	if own := int(p.Field().Rule.GetLength()); own > 0 && own < n.MaxLength {
+		l.add(info.Line, info.ID, gateway.Warning, "the schema takes %d characters, and the field has room for %d: a longer text is refused when it comes", n.MaxLength, own)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping"
+	"customs.example/gateway/mapping/program"
 	"customs.example/gateway/mapping/trace"
 	"customs.example/gateway/schema"
 	"customs.example/gateway/xmltree"
@@ -16,18 +17,20 @@ import (
 // LossKind is what becomes of a value that goes through a table and back.
 type LossKind string
 
-// What becomes of a value, best first.
+// What becomes of a value, best first. It is judged by its own text at its own place: that two
+// documents are equal as a whole says nothing of it.
 const (
-	Kept       LossKind = "kept"
-	Normalised LossKind = "normalised" // written differently, comes back equal; of XML: written again differently, means the same
-	Defaulted  LossKind = "defaulted"  // the document did not say it, the table does
-	Changed    LossKind = "changed"    // comes back as something else, or is written and not read back
-	Truncated  LossKind = "truncated"  // only its beginning comes back
-	Dropped    LossKind = "dropped"    // not written, does not come back
-	Unread     LossKind = "unread"     // of XML: no row reads it
+	Kept      LossKind = "kept"      // the very text comes back at its place
+	Respelled LossKind = "respelled" // it comes back spelled otherwise, or from another place, and means the same
+	Merged    LossKind = "merged"    // it comes back only with others: in one text, one sum or one element
+	Cut       LossKind = "cut"       // only its beginning comes back
+	Defaulted LossKind = "defaulted" // the document did not say it, the table does
+	Changed   LossKind = "changed"   // something else comes back in its place
+	Dropped   LossKind = "dropped"   // it does not come back
+	Unread    LossKind = "unread"    // of XML: no row reads it, or none can
 )
 
-var lossKinds = []LossKind{Kept, Normalised, Defaulted, Changed, Truncated, Dropped, Unread}
+var lossKinds = []LossKind{Kept, Respelled, Merged, Cut, Defaulted, Changed, Dropped, Unread}
 
 // ValueLoss is what becomes of one value. What it was and what came back is canonical for a
 // canonical document and XML for XML; what stood between is the other.
@@ -39,15 +42,18 @@ type ValueLoss struct {
 	Between string   `json:"between,omitempty"`
 	After   string   `json:"after"`
 	Row     string   `json:"row,omitempty"`
-	Note    string   `json:"note,omitempty"` // what the row says of its loss
+	Note    string   `json:"note,omitempty"` // why, and what the row says of its loss
 }
 
 // Loss is what becomes of every value of a document in a table.
 type Loss struct {
-	Table  string           `json:"table"`
-	From   string           `json:"from"` // canonical or xml
-	Counts map[LossKind]int `json:"counts"`
-	Values []ValueLoss      `json:"values"`
+	Table   string           `json:"table"`
+	From    string           `json:"from"` // canonical or xml
+	Counts  map[LossKind]int `json:"counts"`
+	Values  []ValueLoss      `json:"values"`
+	Refused []gateway.Report `json:"refused,omitempty"` // faults of the document, and of what is written of it
+
+	Written []byte `json:"-"` // what the table wrote
 }
 
 // DocumentLoss writes a canonical document, reads it again and compares. The faults
@@ -62,102 +68,141 @@ func DocumentLoss(t *mapping.Table, d *customsv1.Document) (*Loss, gateway.Fault
 		return nil, faults
 	}
 	decoded := t.Decode(tree)
-	read := byRow(decoded.Trace.Links(true), func(l trace.Link) string { return l.Place.Expr })
+	read := byRow(decoded.Trace.Links(true), xpathOf)
 	al, present := newAlignment(), map[string]bool{}
 	for _, v := range leaves(decoded.Document) {
 		for at := v.at; at != "" && !present[at]; at = above(at) {
 			present[at] = true
 		}
 	}
-	written := map[string][]trace.Link{}
+	written, together := map[string][]trace.Link{}, map[string]trace.Link{}
 	for _, l := range traced.Links(true) {
-		if back, ok := read.next(l.Place.Expr, l.Row); ok && present[back.Path] {
+		back, ok := read.next(l.Place.Expr, l.Row)
+		stands := derives(l) && back.Path != l.Path // for all of a list: it is of no one place
+		if ok && !stands && present[back.Path] {
 			al.pair(l.Path, back.Path)
 		}
-		if !l.Group && l.Path != "" {
+		switch {
+		case l.Group || l.Path == "":
+		case derives(l):
+			together[l.Path] = l
+		}
+		if !l.Group && l.Path != "" && !stands {
 			written[l.Path] = append(written[l.Path], l)
 		}
 	}
-	between := func(at string) (via, text, row string) { return joinLinks(written[at], xpathOf) }
+	fields := fieldsOf(d)
 	held := newWithheld(traced)
-	loss := compare(leaves(d), leaves(decoded.Document), al, between, func(f *ValueLoss) {
-		if w, ok := held.find(f.At); ok && f.Kind == Dropped {
-			f.Row, f.Note = w.Row, "when "+w.When+" does not hold"
+	c := comparison{before: leaves(d), after: leaves(decoded.Document), al: al}
+	loss := c.judge(func(f *ValueLoss, to string, back bool) {
+		f.Via, f.Between, f.Row = joinLinks(written[f.At], xpathOf)
+		all, summed := togetherAt(together, f.At)
+		if f.Via == "" && summed {
+			f.Via, f.Between, f.Row = all.Place.Expr, all.Value, all.Row
+		}
+		w, unasked := held.find(f.At)
+		switch {
+		case back && f.Before == f.After && !c.al.apart(f.At, to):
+			f.Kind = Kept
+		case back && f.Before == f.After:
+			f.Kind, f.Note = Merged, "comes back as "+to
+		case back && alike(f.Before, f.After, fields[f.At]):
+			f.Kind = Respelled
+		case back && isCut(f.Before, f.After, fields[f.At]):
+			f.Kind = Cut
+		case back:
+			f.Kind = Changed
+		case summed && all.Job == program.Sum:
+			f.Kind = Merged
+		case unasked && f.Via == "":
+			f.Kind, f.Row, f.Note = Dropped, w.Row, "when "+w.When+" does not hold"
+		case f.Via != "":
+			f.Kind, f.Note = Dropped, "written, and not read again"
+		default:
+			f.Kind = Dropped
 		}
 	})
-	for i := range loss.Values { // what came back and was not there
-		if v := &loss.Values[i]; v.Kind == Defaulted {
-			if l, ok := decoded.Trace.ByPath(v.At); ok {
-				v.Via, v.Between, v.Row = l.Place.Expr, l.Value, l.Row
-			}
+	sets := setRows(t)
+	loss.defaults(func(f *ValueLoss) {
+		if l, ok := decoded.Trace.ByPath(f.At); ok && l.Path == f.At && !l.Group {
+			f.Via, f.Between, f.Row = l.Place.Expr, l.Value, l.Row
+		} else {
+			f.Row = sets[selector.ReplaceAllString(f.At, "")]
 		}
-	}
+	})
+	loss.Written = encoded.Bytes()
 	return loss.of(t, "canonical"), nil
 }
 
-// XMLLoss reads a document, writes it again and compares. The faults say why it could
-// not be read or written.
+// XMLLoss reads a document, writes it again and compares. It may be one that its schema or the table
+// refuses: then the loss is that of what can be read. The faults are the table's, and say, where
+// there is no loss, why it could not be written again.
 func XMLLoss(t *mapping.Table, doc *xmltree.Document) (*Loss, gateway.Faults) {
 	decoded := t.Decode(doc)
-	if decoded.Faults.Refuse() {
+	if decoded.Document == nil {
 		return nil, decoded.Faults
 	}
+	refused := errorsOf(decoded.Faults)
 	encoded, traced, faults := t.Encode(decoded.Document, true)
 	if encoded.IsZero() {
-		return nil, mapping.Locate(faults, func(path string) gateway.Location {
+		return nil, append(refused, mapping.Locate(faults, func(path string) gateway.Location {
 			l, _ := decoded.Trace.ByPath(path)
 			return l.Place
-		})
+		})...)
 	}
 	tree, faults := schema.Parse(encoded.Bytes(), schema.DefaultLimits)
 	if tree == nil {
-		return nil, faults
+		return nil, append(refused, faults...)
 	}
-	written := byRow(traced.Links(true), func(l trace.Link) string { return l.Path })
-	al := newAlignment()
-	read := map[string][]trace.Link{}
-	for _, l := range decoded.Trace.Links(true) {
-		if again, ok := written.next(l.Path, l.Row); ok && l.Path != "" {
-			al.pair(l.Place.Expr, again.Place.Expr)
-		}
-		if !l.Group {
-			read[l.Place.Expr] = append(read[l.Place.Expr], l)
-		}
-	}
-	first, second := leaves(decoded.Document), leaves(t.Decode(tree).Document)
-	canonical, again := index(first), index(second)
-	same := len(differences(first, second)) == 0 // then a constant's other writing says the same
-	unread := map[string]bool{}
-	for _, l := range decoded.Unread {
-		unread[l.Expr] = true
-	}
-	between := func(at string) (via, text, row string) {
-		via, _, row = joinLinks(read[at], pathOf)
-		return via, canonical[via], row
-	}
-	held := newWithheld(traced)
-	loss := compare(texts(doc), texts(tree), al, between, func(f *ValueLoss) {
-		switch {
-		case f.Via == "" && f.Row == "" && within(unread, f.At):
-			f.Kind = Unread
-		case f.Before == f.After: // only its canonical form is another
-			f.Kind = Kept
-		case f.Kind == Changed && f.After == "" && f.Via != "":
-			if w, ok := held.find(f.Via); ok {
-				f.Kind, f.Note = Dropped, fmt.Sprintf("%s is not written again: when %s does not hold", w.Row, w.When)
-			}
-		case f.Kind == Changed && f.Between != "" && f.Between == again[f.Via], f.Kind == Changed && f.After != "" && f.Via == "" && same:
-			f.Kind = Normalised
+	x := newXMLComparison(t, decoded, traced, t.Decode(tree))
+	x.comparison = comparison{before: texts(doc, x.says), after: texts(tree, x.writes), al: x.al}
+	loss := x.comparison.judge(x.value)
+	loss.defaults(func(f *ValueLoss) {
+		if l, ok := traced.ByPlace(f.At); ok && l.Place.Expr == f.At {
+			f.Via, f.Row = l.Path, l.Row
 		}
 	})
-	for i := range loss.Values {
-		if v := &loss.Values[i]; v.Kind == Defaulted {
-			if l, ok := traced.ByPlace(v.At); ok {
-				v.Via, v.Row = l.Path, l.Row
+	loss.Written = encoded.Bytes()
+	return loss.of(t, "xml"), refused
+}
+
+// errorsOf are the faults that refuse.
+func errorsOf(faults gateway.Faults) (out gateway.Faults) {
+	for _, f := range faults {
+		if f.Severity == gateway.Error {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// setRows are the rows that set a constant, by its path without selectors.
+func setRows(t *mapping.Table) map[string]string {
+	out := map[string]string{}
+	for _, row := range t.Rows() {
+		if row.Set != "" {
+			out[selector.ReplaceAllString(row.Set, "")] = row.ID
+		}
+	}
+	return out
+}
+
+// togetherAt finds what was written once for a list that a value is in: a place as its path is
+// without the positions from some list on.
+func togetherAt(together map[string]trace.Link, at string) (trace.Link, bool) {
+	for i := range len(at) {
+		if at[i] == '[' {
+			if l, ok := together[at[:i]+selector.ReplaceAllString(at[i:], "")]; ok && l.Job != program.Count {
+				return l, true
 			}
 		}
 	}
-	return loss.of(t, "xml"), nil
+	return trace.Link{}, false
+}
+
+// derives reports whether a link's value stands for all of a list.
+func derives(l trace.Link) bool {
+	return !l.Group && (l.Job == program.Count || l.Job == program.Sum || l.Job == program.Every)
 }
 
 // withheld is what conditions kept from being written, by its path; what another row
@@ -231,37 +276,27 @@ func (ls links) next(at, row string) (trace.Link, bool) {
 	return l, true
 }
 
-// compare settles what becomes of every value of a document against what came back.
-func compare(before, after []value, al alignment, between func(at string) (via, text, row string), judge func(*ValueLoss)) *Loss {
+// comparison is a document beside what came back of it.
+type comparison struct {
+	before, after []value
+	al            alignment
+}
+
+// judge has what becomes of every value settled. What came back and was not there is defaulted.
+func (c *comparison) judge(settle func(f *ValueLoss, to string, back bool)) *Loss {
 	loss := &Loss{}
-	came := index(after)
-	used := map[string]bool{}
-	for _, v := range before {
+	came, used := index(c.after), map[string]bool{}
+	for _, v := range c.before {
 		f := ValueLoss{At: v.at, Before: v.text}
-		f.Via, f.Between, f.Row = between(v.at)
-		to := al.find(v.at)
+		to := c.al.find(v.at)
 		text, back := came[to]
 		if back {
 			f.After, used[to] = text, true
 		}
-		switch {
-		case back && text == v.text && (f.Between == "" || f.Between == v.text):
-			f.Kind = Kept
-		case back && equal(text, v.text):
-			f.Kind = Normalised
-		case back && text != "" && strings.HasPrefix(v.text, text):
-			f.Kind = Truncated
-		case back, f.Row != "":
-			f.Kind = Changed
-		default:
-			f.Kind = Dropped
-		}
-		if judge != nil {
-			judge(&f)
-		}
+		settle(&f, to, back)
 		loss.Values = append(loss.Values, f)
 	}
-	for _, v := range after {
+	for _, v := range c.after {
 		if !used[v.at] {
 			loss.Values = append(loss.Values, ValueLoss{Kind: Defaulted, At: v.at, After: v.text})
 		}
@@ -269,15 +304,46 @@ func compare(before, after []value, al alignment, between func(at string) (via, 
 	return loss
 }
 
-// equal reports whether two values say the same: an instant may come back with the
-// offset of another zone.
-func equal(a, b string) bool {
-	if a == b {
-		return true
+// defaults calls f for every value that is defaulted.
+func (l *Loss) defaults(f func(*ValueLoss)) {
+	for i := range l.Values {
+		if v := &l.Values[i]; v.Kind == Defaulted {
+			f(v)
+		}
 	}
-	one, err := document.ParseInstant(a)
-	other, otherErr := document.ParseInstant(b)
-	return err == nil && otherErr == nil && one.Equal(other)
+}
+
+// alike reports whether two spellings of a field's value say the same.
+func alike(a, b string, of document.Field) bool {
+	switch of.Type {
+	case document.Instant:
+		one, err := document.ParseInstant(a)
+		other, otherErr := document.ParseInstant(b)
+		return err == nil && otherErr == nil && one.Equal(other)
+	case document.Decimal, document.Uint:
+		one, err := document.ParseNumber(a)
+		other, otherErr := document.ParseNumber(b)
+		return err == nil && otherErr == nil && one.Cmp(other) == 0
+	}
+	one, _ := document.Legible(a, of.Prose())
+	other, _ := document.Legible(b, of.Prose())
+	return one == other || gateway.SameID(one, other)
+}
+
+// isCut reports whether what came back of a text is its beginning.
+func isCut(before, after string, of document.Field) bool {
+	switch of.Type {
+	case document.Decimal, document.Uint, document.Bool, document.Enum:
+		return false
+	}
+	return after != "" && strings.HasPrefix(before, after)
+}
+
+// fieldsOf are the fields of a document's values, by instance path.
+func fieldsOf(d *customsv1.Document) map[string]document.Field {
+	out := map[string]document.Field{}
+	document.Walk(d, func(path string, field document.Field, _ document.Marks, _ string) { out[path] = field })
+	return out
 }
 
 // of completes a loss with its counts and with what the rows say of theirs.
@@ -297,9 +363,25 @@ func (l *Loss) of(t *mapping.Table, from string) *Loss {
 	return l
 }
 
-// Report lays the loss out for people; without all, what is kept is only counted.
+// Report lays the loss out for people; without all, what is kept is only counted, and where
+// nothing is lost one line says so.
 func (l *Loss) Report(all bool) Report {
 	out := Report{Title: "loss in " + l.Table}
+	lost := 0
+	for _, f := range lossKinds {
+		if f != Kept && f != Respelled {
+			lost += l.Counts[f]
+		}
+	}
+	if respelled := l.Counts[Respelled]; lost == 0 {
+		out.Title += fmt.Sprintf(": nothing is lost of %d values", len(l.Values))
+		switch {
+		case respelled > 0:
+			out.Title += fmt.Sprintf(", of which %d are respelled", respelled)
+		case !all:
+			return out
+		}
+	}
 	for _, f := range lossKinds {
 		out.Facts = append(out.Facts, Key{string(f), fmt.Sprint(l.Counts[f])})
 	}

@@ -22,16 +22,16 @@ func leaves(d *customsv1.Document) (out []value) {
 const xsi = "http://www.w3.org/2001/XMLSchema-instance"
 
 // texts returns the values of an XML document, in document order. An element that is
-// empty has none.
-func texts(doc *xmltree.Document) (out []value) {
+// empty has one where it says something.
+func texts(doc *xmltree.Document, says func(at string) bool) (out []value) {
 	for e := range doc.Root.Walk() {
 		for _, a := range e.Attrs {
 			if a.Name.Space != xsi {
 				out = append(out, value{e.AttrLocation(a.Name).Expr, a.Value})
 			}
 		}
-		if text := strings.TrimSpace(e.Text); text != "" {
-			out = append(out, value{e.Location().Expr, text})
+		if text, at := strings.TrimSpace(e.Text), e.Location().Expr; text != "" || says != nil && says(at) {
+			out = append(out, value{at, text})
 		}
 	}
 	return out
@@ -88,4 +88,18 @@ func (al alignment) find(here string) string {
 		}
 	}
 	return there
+}
+
+// apart reports whether what holds a place is another document's place for something else than
+// what holds the other: elements of which one has gone into another.
+func (al alignment) apart(here, there string) bool {
+	for here, there = above(here), above(there); here != "" && there != ""; here, there = above(here), above(there) {
+		if to, ok := al.there[here]; ok && to != there {
+			return true
+		}
+		if from, ok := al.back[there]; ok && from != here {
+			return true
+		}
+	}
+	return false
 }

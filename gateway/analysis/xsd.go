@@ -286,6 +286,7 @@ func prefixOf(prefixes map[string]string, space string) string {
 
 // content adds what a complex type, or a derivation in it, allows.
 func (r *reader) content(n *Node, t *decl, types []*decl) {
+	n.Text = n.Text || t.attrs["mixed"] == "true"
 	for _, c := range t.children {
 		switch c.kind {
 		case "sequence", "choice", "all", "group", "element", "any":
@@ -296,6 +297,7 @@ func (r *reader) content(n *Node, t *decl, types []*decl) {
 				continue
 			}
 			base := r.resolve(d, "type", "base")
+			n.Text = n.Text || c.attrs["mixed"] == "true"
 			switch {
 			case c.kind == "simpleContent" && (base == nil || base.kind == "simpleType"):
 				n.Text = true

@@ -216,7 +216,7 @@ func TestFlatListsSayAllFaultsAtOnce(t *testing.T) {
 	want := []string{
 		"MAP_TYPE transport.containerised /CargoList[1]/@boxed X|J or N",
 		"MAP_TYPE office.code /CargoList[1]/@office 1|8 digits that begin with 398",
-		"MAP_DERIVED batch /CargoList[1]/Waybills[1]/Waybill[1]/@list B8|B7",
+		"MAP_CONFLICT batch /CargoList[1]/Waybills[1]/Waybill[1]/@list B8|B7",
 		"MAP_TYPE consignments[0].totals.grossMass.kilograms /CargoList[1]/Waybills[1]/Waybill[1]/@kg 1.5|a number with a decimal comma, such as 1234,5",
 		"MAP_KEY consignments /CargoList[1]/Waybills[1]/Waybill[2] W1|",
 		"MAP_KEY  /CargoList[1]/Parties[1]/Party[2] P1|",
@@ -327,7 +327,7 @@ func TestReachingOutwards(t *testing.T) {
 		t.Error(said(back.Faults), diff)
 	}
 	differs := tab.Decode(read(t, strings.Replace(string(out.Bytes()), `c="U1" n="2">B`, `c="U9" n="3">B`, 1)))
-	if len(differs.Faults) != 2 || differs.Faults[0].Code != gateway.MapDerived || differs.Faults[0].Path != "consignments[0].ucr" {
+	if len(differs.Faults) != 2 || differs.Faults[0].Code != gateway.MapConflict || differs.Faults[0].Path != "consignments[0].ucr" {
 		t.Error(said(differs.Faults))
 	}
 	if document.Digest(differs.Document) != document.Digest(d) {

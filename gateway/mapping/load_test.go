@@ -135,7 +135,7 @@ func TestRows(t *testing.T) {
 			`{id: A, to: m:V, each: transport.vehicles, when: "role == 'TRAILER'", rows: [{id: B, to: m:N, ordinal: true}, {id: C, to: m:R, from: registration}, {id: D, set: role, const: TRAILER}]}`,
 			`{"transport": {"vehicles": [{"role": "TRACTOR", "registration": "T1"}, {"role": "TRAILER", "registration": "T2"}]}}`,
 			`<V><N>1</N><R>T2</R></V>`, `{"transport": {"vehicles": [{"role": "TRAILER", "registration": "T2"}]}}`},
-		{"texts in a group", `{id: A, to: m:G, each: "consignments[0].loadUnits", rows: [{id: B, to: m:N, ordinal: true}, {id: C, to: m:R, from: "."}]}`,
+		{"texts in a group", `{id: A, to: m:G, each: "consignments[0].loadUnits", lossy: x, rows: [{id: B, to: m:N, ordinal: true}, {id: C, to: m:R, from: "."}]}`,
 			`{"consignments": [{"loadUnits": ["A", "B"]}]}`, `<G><N>1</N><R>A</R></G><G><N>2</N><R>B</R></G>`, ``},
 		{"day and time of day", `{id: A, to: m:D, from: departed, time: xs-date}, {id: B, to: m:T, from: departed, time: xs-time}`,
 			`{"departed": "2026-03-01T23:30:00Z"}`, `<D>2026-03-02</D><T>07:30:00</T>`, `{"departed": "2026-03-02T07:30:00+08:00"}`},

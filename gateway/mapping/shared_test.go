@@ -109,8 +109,8 @@ func TestOnlyACodeStandsBeforeTheMark(t *testing.T) {
     to: m:Unit
     each: loadUnits
     rows:
-      - {id: R020, to: m:Seal, from: "seals[0].kind", list: transport-mode, use: "before(/)"}
-      - {id: R030, to: m:Seal, from: "seals[0].id", use: "after(/)"}
+      - {id: R020, to: m:Seal, from: "seals[0].kind", lossy: x, list: transport-mode, use: "before(/)"}
+      - {id: R030, to: m:Seal, from: "seals[0].id", lossy: x, use: "after(/)"}
 `)
 	for text, want := range map[string][2]string{
 		"30/A1": {"3", "A1"}, " 31 / A1 ": {"3", "A1"}, "30/A/1": {"3", "A/1"}, "A1": {"", "A1"}, "A123456/B": {"", "A123456/B"},

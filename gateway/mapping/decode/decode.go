@@ -54,6 +54,7 @@ func Document(p *program.Program, steps *pace.Steps, doc *xmltree.Document) Deco
 		d.stored = map[stored]*storedElement{}
 	}
 	d.group(p.Top, doc.Root, &trace.Context{Message: document.Of(made)})
+	d.ambiguous()
 	d.resolve()
 	for _, c := range d.derived {
 		d.check(c)
@@ -233,7 +234,7 @@ func (d *decoder) missing(r *program.Row, e *xmltree.Element, at *trace.Context)
 	at = at.Out(r.Reach)
 	at.Make() // so that the elements after it keep their positions
 	fault := r.MissingBehind(there)
-	fault.Path, fault.Location = at.Path(r, -1), e.Location()
+	fault.Path, fault.Location = at.Path(r.First(), -1), e.Location()
 	d.faults = append(d.faults, fault)
 }
 
@@ -253,9 +254,20 @@ func (d *decoder) repeated(r *program.Row, e *xmltree.Element, at *trace.Context
 // resolve reads every stored element at each place that refers to it. One that none
 // refers to is unread.
 func (d *decoder) resolve() {
+	referred := map[string]string{} // by place in the document: the handle of what stands there
 	for _, ref := range d.refers {
 		if !d.steps.Next() {
 			return
+		}
+		if ref.Row.Reach > 0 { // several elements may say it
+			at, handle := ref.Context.Path(ref.Row, -1), gateway.FoldID(ref.Text)
+			if before, again := referred[at]; again {
+				if before != handle {
+					d.fault(gateway.Fault{Code: gateway.MapConflict, Value: gateway.Clip(ref.Text), Expected: gateway.Term(gateway.Clip(before))}, ref)
+				}
+				continue
+			}
+			referred[at] = handle
 		}
 		s := d.stored[stored{ref.Row.Store, gateway.FoldID(ref.Text)}]
 		if s == nil {

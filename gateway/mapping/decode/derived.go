@@ -27,12 +27,15 @@ func (d *decoder) spread(c derived) bool {
 	}
 	value, listRow, fault := c.Row.Value.Decode([]string{c.text}, "", d.at)
 	for i := range elements {
+		c.Index, c.ListRow = int32(i), listRow
+		if before, _ := s.Leaf.Get(elements[i]); fault == nil && before != "" && !sameText(s.Leaf.Field(), before, value) && d.conflict(c.Row, c.Record, before, value) {
+			continue
+		}
 		if fault == nil {
 			if err := s.Leaf.Set(elements[i], value); err != nil {
 				fault = convert.NotConverted(err, c.text)
 			}
 		}
-		c.Index, c.ListRow = int32(i), listRow
 		if fault != nil {
 			d.fault(*fault, c.Record)
 			return true
@@ -40,6 +43,16 @@ func (d *decoder) spread(c derived) bool {
 		d.records.Add(c.Record)
 	}
 	return true
+}
+
+// sameText reports whether two texts of a field are one value.
+func sameText(of document.Field, a, b string) bool {
+	if of.Type == document.Decimal || of.Type == document.Uint {
+		one, err := document.ParseNumber(a)
+		other, otherErr := document.ParseNumber(b)
+		return err == nil && otherErr == nil && one.Cmp(other) == 0
+	}
+	return gateway.SameID(a, b)
 }
 
 // check compares a count or sum with what was read.

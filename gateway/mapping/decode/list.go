@@ -27,8 +27,17 @@ type keyed struct {
 // keys name.
 func (d *decoder) open(r *program.Row, e *xmltree.Element, at *trace.Context) *trace.Context {
 	at = at.Out(r.Reach)
-	for i, hop := range r.Hops {
-		at, _ = d.find(hop, r.Keys[i], e, at)
+	for i := 0; i < len(r.Hops); i++ {
+		if r.Hops[i].Sought {
+			last := i + 1
+			for r.Hops[last].Sought { // behind them is one with keys
+				last++
+			}
+			at = d.seek(r, i, last, e, at)
+			i = last
+			continue
+		}
+		at, _ = d.find(r.Hops[i], r.Keys[i], e, at)
 	}
 	if len(r.Keys[len(r.Hops)]) == 0 {
 		return d.contexts.New(trace.Context{Up: at, Via: r})
@@ -51,17 +60,9 @@ func (d *decoder) find(r *program.Row, keys []*program.Row, e *xmltree.Element, 
 		}
 		return c, ""
 	}
-	var key program.Key
-	for _, k := range keys {
-		text := peek(k, e)
-		if text == "" {
-			return c, "" // its fault is found when it is read
-		}
-		value, _, fault := k.Value.Decode([]string{text}, "", d.at)
-		if fault != nil {
-			return c, ""
-		}
-		key.Add(value)
+	key, ok := d.key(keys, e)
+	if !ok {
+		return c, "" // its fault is found when it is read
 	}
 	in := at.Make()
 	l := list{r, in}
@@ -86,4 +87,20 @@ func (d *decoder) find(r *program.Row, keys []*program.Row, e *xmltree.Element, 
 		c.Message, c.Index = elements.At(i), i
 	}
 	return c, ""
+}
+
+// key is what an element says that it is, or is in; false where it does not say all of it.
+func (d *decoder) key(keys []*program.Row, e *xmltree.Element) (key program.Key, ok bool) {
+	for _, k := range keys {
+		text := peek(k, e)
+		if text == "" {
+			return key, false
+		}
+		value, _, fault := k.Value.Decode([]string{text}, "", d.at)
+		if fault != nil {
+			return key, false
+		}
+		key.Add(value)
+	}
+	return key, true
 }

@@ -88,8 +88,23 @@ func (d *decoder) take(r *program.Row, e *xmltree.Element, child int, text strin
 		assumed.Path, assumed.Location = at.Path(r, -1), link.Read()
 		d.faults = append(d.faults, *assumed)
 	}
-	if r.Shared && before != "" {
-		value, d.faults = before, append(d.faults, d.differs(r, link, before, value)...)
+	switch {
+	case !r.Shared:
+	case before == "":
+		d.yields(r, link)
+	case d.sameValue(r, link, before, value) || d.conflict(r, link, before, value):
+		value = before
+	}
+	if r.Info.Language != nil && r.Reach > 0 {
+		if i, text := tagged(r, at, convert.Tag(value, r.Info.Language)); i >= 0 {
+			if link.Index = int32(i); text != value {
+				d.fault(gateway.Fault{Code: gateway.MapConflict, Value: gateway.Clip(link.Text), Expected: gateway.Term(gateway.Clip(text))}, link)
+			} else {
+				d.values++
+				d.records.Add(link)
+			}
+			return nil
+		}
 	}
 	value, more := r.Path.Field().Read(value)
 	link.ListRow = listRow
@@ -131,17 +146,26 @@ func isEmpty(e *xmltree.Element, child int, text string) bool {
 	return text == "" && (child < 0 || len(e.Children) == 0)
 }
 
-// differs warns when a field is read at two places that say different things; the
-// first one stays.
-func (d *decoder) differs(r *program.Row, link trace.Record, before, value string) gateway.Faults {
-	written, _, fault := r.Value.Encode(nil, before, d.at)
-	if gateway.SameID(before, value) || fault == nil && len(written) == 1 && written[0] == link.Text {
-		return nil
+// tagged finds the text in a language that another element has said where a row reads it too.
+func tagged(r *program.Row, at *trace.Context, tag string) (int, string) {
+	if !at.Message.IsValid() {
+		return -1, ""
 	}
-	return gateway.Faults{{
-		Code: gateway.MapDerived, Severity: gateway.Warning, Path: link.Context.Path(r, -1),
-		Location: link.Read(), Value: gateway.Clip(link.Text), Expected: gateway.Term(gateway.Clip(before)),
-	}}
+	texts := r.Path.Elements(at.Message)
+	for i := range texts.Len() {
+		if is, _ := r.Tag.Get(texts.At(i)); is == tag {
+			text, _ := r.Text.Get(texts.At(i))
+			return i, text
+		}
+	}
+	return -1, ""
+}
+
+// sameValue reports whether a field that is read at two places is the same at both, be it that the
+// second says it shorter.
+func (d *decoder) sameValue(r *program.Row, link trace.Record, before, value string) bool {
+	written, _, fault := r.Value.Encode(nil, before, d.at)
+	return gateway.SameID(before, value) || fault == nil && len(written) == 1 && written[0] == link.Text
 }
 
 // put sets the row's canonical value, and returns its position where it was appended.

@@ -231,7 +231,7 @@ func (e *encoder) each(r *program.Row, standing, at *trace.Context, s *scope) {
 		e.write(r, at, s, inner.Text, inner.Index)
 	}
 	if r.In == nil {
-		e.walk(r, 0, at, one)
+		e.walk(r, 0, at, nil, one)
 	}
 	for _, f := range e.found(r, standing, at) {
 		if !e.steps.Next() {
@@ -240,17 +240,18 @@ func (e *encoder) each(r *program.Row, standing, at *trace.Context, s *scope) {
 		if first := r.First(); first == r {
 			one(f.context(at, first))
 		} else {
-			e.walk(r, 1, f.context(at, first), one)
+			e.walk(r, 1, f.context(at, first), nil, one)
 		}
 	}
 	if written == 0 && r.Requires(e.root.d) && r.When == nil {
-		e.fault(nil, r, at, -1)
+		missing := r.Missing()
+		e.fault(&missing, r.First(), at, -1)
 	}
 }
 
 // walk calls one for every element of the list of an each, through the lists on the
-// way from a level on.
-func (e *encoder) walk(r *program.Row, level int, at *trace.Context, one func(*trace.Context)) {
+// way from a level on. Seen are the keys that MUST NOT come again behind lists without any.
+func (e *encoder) walk(r *program.Row, level int, at *trace.Context, seen map[string]bool, one func(*trace.Context)) {
 	if level == len(r.Hops) && r.Scalar {
 		for i, text := range r.Path.Texts(at.Message) {
 			if document.Blank(text) {
@@ -267,9 +268,13 @@ func (e *encoder) walk(r *program.Row, level int, at *trace.Context, one func(*t
 	if level < len(r.Hops) {
 		via = r.Hops[level]
 	}
-	var seen map[string]bool
-	if len(r.Keys) > level && r.Keys[level] != nil {
+	keyed := len(r.Keys) > level && r.Keys[level] != nil
+	if seen == nil && (keyed || via.Sought) {
 		seen = map[string]bool{}
+	}
+	below := seen
+	if !via.Sought {
+		below = nil
 	}
 	i := 0
 	for _, m := range via.Path.Each(at.Message) {
@@ -278,13 +283,13 @@ func (e *encoder) walk(r *program.Row, level int, at *trace.Context, one func(*t
 		}
 		inner := e.contexts.New(trace.Context{Up: at, Via: via, Message: m, Index: i})
 		i++
-		if seen != nil {
+		if keyed {
 			e.unique(r.Keys[level], inner, seen)
 		}
 		if via == r {
 			one(inner)
 		} else {
-			e.walk(r, level+1, inner, one)
+			e.walk(r, level+1, inner, below, one)
 		}
 	}
 }

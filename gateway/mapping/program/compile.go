@@ -29,6 +29,8 @@ func (c *compiler) compile(f table.Content) {
 	c.local(f.ZoneOf)
 	c.variants()
 	c.plan(top)
+	c.yielding()
+	c.overwritten()
 }
 
 func (c *compiler) rows(node string, files []table.Row, p place) {
@@ -55,7 +57,7 @@ func (c *compiler) rows(node string, files []table.Row, p place) {
 // one compiles one row and the rows inside it.
 func (c *compiler) one(node string, f *table.Row, p place) *Row {
 	r := &Row{
-		Number: len(c.made.Rows), parent: p.parent, Always: f.Always, Equal: f.Equal,
+		Number: len(c.made.Rows), parent: p.parent, Always: f.Always, Equal: f.Equal, Yields: f.Yields,
 		Info: table.RowInfo{
 			ID: f.ID, Key: f.Key, Handle: f.Handle, Line: c.Lines.Line(node), List: f.List, Use: f.Use, When: f.When, Like: f.Like, There: f.There, Required: f.Required, Except: f.Except, Default: f.Default.Text, Empty: f.Empty.Text,
 			Language: f.Language, Time: f.Time, Direction: f.Direction, Lossy: f.Lossy, Note: f.Note, Source: f.Source,

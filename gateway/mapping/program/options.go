@@ -64,7 +64,7 @@ func (c *compiler) options(r *Row, f *table.Row, node string, errorf func(string
 		key   string
 		fits  bool
 	}{
-		{f.List != "", "list", isValue}, {f.Use != "", "use", isValue || isNumber}, {f.Default.Given, "default", isValue && f.Each == ""}, {f.Empty.Given, "empty", isValue && f.Each == "" && f.Language == nil && !f.Key}, {f.Equal, "equal", r.Job == Every && r.Encodes()}, {f.Spelling, "spelling", isValue && !r.Each && !r.Extends && v.Field == document.Decimal && (f.Use == "" || f.Use == "comma")},
+		{f.List != "", "list", isValue}, {f.Use != "", "use", isValue || isNumber}, {f.Default.Given, "default", isValue && f.Each == ""}, {f.Empty.Given, "empty", isValue && f.Each == "" && f.Language == nil && !f.Key}, {f.Equal, "equal", r.Job == Every && r.Encodes()}, {f.Yields, "yields", r.Decodes() && !f.Key && (r.Job == Every || isValue && !r.Item && f.Language == nil)}, {f.Spelling, "spelling", isValue && !r.Each && !r.Extends && v.Field == document.Decimal && (f.Use == "" || f.Use == "comma")},
 		{f.Language != nil, "language", isValue && f.Each == "" && len(f.Language) > 0}, {f.Time != "", "time", isValue},
 		{f.Like != "", "like", isValue}, {f.There != "", "there", r.Job == Group && r.Decodes()},
 		{f.Max != 0, "max", (isValue || isNumber) && f.Max > 0}, {f.OnOverflow != "", "on_overflow", isValue && f.Max > 0},
@@ -173,7 +173,7 @@ func (c *compiler) space(r *Row, f *table.Row, errorf func(string, ...any)) {
 
 // keyFor says which rows a key is for.
 var keyFor = map[string]string{
-	"list": "a value row", "use": "a value, count or sum row", "default": "a value row without each", "empty": "a value row without each, language and key", "equal": "a row with every that is written", "spelling": "the value row of a decimal, without use or with use: comma", "language": "a value row without each, with at least one language",
+	"list": "a value row", "use": "a value, count or sum row", "default": "a value row without each", "empty": "a value row without each, language and key", "equal": "a row with every that is written", "spelling": "the value row of a decimal, without use or with use: comma", "yields": "a value or every row that is read, without key, each and language", "language": "a value row without each, with at least one language",
 	"time": "a value row", "max": "a value, count or sum row, from 1", "like": "a value row", "there": "a group that is read", "lone": "a sum that is read", "on_overflow": "a value row with max", "always": "a row without each, with, collect, refer and set",
 	"when": "a row with a target, without collect", "required": "a row that is not constant, handle or collect", "except": "a required row", "zone": "a value row", "once": "an each that is only written", "space": "the value row of a text that people write, in an element",
 	"key": "a required value row without each and language, not direction: encode",

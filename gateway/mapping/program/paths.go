@@ -2,12 +2,16 @@ package program
 
 import (
 	"cmp"
+	"regexp"
 	"strings"
 
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping/convert"
 	"customs.example/gateway/mapping/table"
 )
+
+// nth is a position in a path.
+var nth = regexp.MustCompile(`\[[0-9]+\]`)
 
 // paths compiles the row's canonical paths, checks that their types fit, and returns
 // where rows inside it stand.
@@ -55,6 +59,9 @@ func (c *compiler) paths(r *Row, f *table.Row, p place, errorf func(string, ...a
 	r.Path = path
 	if f.In != "" || f.By != "" {
 		c.looksUp(r, f, p, errorf)
+	}
+	if r.Job != Set && f.Direction == "" && f.Lossy == "" && nth.MatchString(source) {
+		errorf("%s is one element of a list, of which the others are lost, expected lossy, or direction", source)
 	}
 	full := inner.full(source)
 	field := c.field(r, f, path, full, errorf)

@@ -2,7 +2,9 @@ package program
 
 import (
 	"slices"
+	"strings"
 
+	"customs.example/gateway"
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping/table"
 	"customs.example/gateway/xmltree"
@@ -35,12 +37,74 @@ func (c *compiler) plan(group *Row) {
 			}
 			c.fields[r.Info.From] = r
 		}
+		if r.Spread != nil && !r.Spread.Lone {
+			if first := c.fields[r.Info.From]; first != nil {
+				first.Shared, r.Shared = true, true
+			}
+			c.fields[r.Info.From] = r
+		}
 		if r.Info.From == "envelope.issued" && r.Job == Value && c.made.Issued == nil && !group.repeats() {
 			c.made.Issued = r
 		}
 	}
 	group.Discriminators = discriminators(group)
 	group.findEarlier()
+}
+
+// yielding checks the rows that let another place of the document win.
+func (c *compiler) yielding() {
+	for _, r := range c.made.Rows {
+		switch {
+		case !r.Yields || r.Path == nil:
+		case !r.Shared:
+			c.rowError(r, "yields, and no other row reads %s, expected one that wins", r.Info.From)
+		case r.Info.Lossy == "":
+			c.rowError(r, "yields to another place of the document, expected lossy")
+		}
+	}
+}
+
+// overwritten finds constants that take the place of what a row reads: the canonical one that is set
+// behind it, and the text that is written where it stood.
+func (c *compiler) overwritten() {
+	for _, k := range c.made.Rows {
+		var r *Row
+		switch {
+		case k.Info.Lossy != "":
+		case k.Job == Set:
+			r = c.find(func(r *Row) bool {
+				return r.Job == Value && r.Decodes() && r.Info.Lossy == "" && r.Info.From == k.Info.Set && r.repeater() == k.repeater()
+			})
+		case k.Job == Const && k.Encodes():
+			at := func(r *Row) bool {
+				return r.Job == Value && r.Info.Target == k.Info.Target && r.repeater() == k.repeater()
+			}
+			if c.find(func(r *Row) bool { return at(r) && r.Encodes() }) == nil {
+				r = c.find(func(r *Row) bool { return at(r) && r.Info.Lossy == "" })
+			}
+		}
+		if r != nil {
+			c.rowError(k, "its constant takes the place of what row %s on line %d reads, expected lossy on one of them", r.Info.ID, r.Info.Line)
+		}
+	}
+}
+
+// find returns the first row of the table that is as wanted, nil if none is.
+func (c *compiler) find(wanted func(*Row) bool) *Row {
+	if i := slices.IndexFunc(c.made.Rows, wanted); i >= 0 {
+		return c.made.Rows[i]
+	}
+	return nil
+}
+
+// repeater is the nearest group around a row that repeats, nil if none does.
+func (r *Row) repeater() *Row {
+	for g := r.parent; g != nil; g = g.parent {
+		if g.Each {
+			return g
+		}
+	}
+	return nil
 }
 
 // repeats reports whether the row is in a group that repeats.
@@ -164,10 +228,31 @@ func (c *compiler) keys(group *Row, errorf func(string, ...any)) {
 			c.rowError(r, "key of another list, expected one of %s or of a list that it passes through", group.Info.Each)
 		}
 	}
+	c.sought(group)
 	for i, hop := range group.Hops {
-		if group.Keys[i] == nil && group.Decodes() && group.Info.Lossy == "" {
+		if group.Keys[i] == nil && !hop.Sought && group.Decodes() && group.Info.Lossy == "" {
 			errorf("each %s passes through %s, expected a row with a required value of that list's elements and key: true, or lossy", group.Info.Each, hop.Path)
 		}
+	}
+}
+
+// sought settles the lists without keys around a list of which a key says which element is meant: it is
+// sought in all their elements.
+func (c *compiler) sought(group *Row) {
+	if len(group.Hops) == 0 || group.Path == nil {
+		return
+	}
+	way := strings.TrimSuffix(group.Info.Each, "."+group.Path.String()) // to the list of the hop
+	keyed := false
+	for i := len(group.Hops) - 1; i >= 0; i-- {
+		hop := group.Hops[i]
+		if hop.Sought = keyed && group.Keys[i] == nil; group.Keys[i] != nil {
+			keyed, hop.Within = true, gateway.Term(way)
+			if holder := c.find(func(r *Row) bool { return r.Each && r.Info.Each == way }); holder != nil {
+				hop.Within = holder.Target()
+			}
+		}
+		way = strings.TrimSuffix(way, "."+hop.Path.String())
 	}
 }
 

@@ -53,6 +53,8 @@ type Row struct {
 	Equal   bool // of a value that stands for a list: all its elements must say it
 	Extends bool // the value is an extension's, of the form that is declared: Value.Leaf
 
+	Sought  bool             // of a hop without keys: its element is the one in which that of a hop further in is found
+	Within  gateway.Phrase   // of a hop with keys: what its elements are called, for people
 	Keys    [][]*Row         // of a group: keys of each hop, then of its own list
 	Collect []*document.Path // of a group: the messages that others refer to
 	Store   *Row             // of refer: the group that collects
@@ -71,6 +73,7 @@ type Row struct {
 	// What decode alone asks.
 	Decoding *Decoding // of a group
 	Shared   bool      // another row reads into the same field
+	Yields   bool      // where another place of the document says the field otherwise, that wins
 	Spread   *Spread   // the value that stands once is read into the elements of a list
 
 	declared *document.Field // of an extension's value

@@ -77,6 +77,7 @@ type Row struct {
 	Handle     string          `yaml:"handle"`
 	Refer      string          `yaml:"refer"`
 	Key        bool            `yaml:"key"`
+	Yields     bool            `yaml:"yields"`
 	By         string          `yaml:"by"`
 	In         string          `yaml:"in"`
 	List       string          `yaml:"list"`

@@ -60,6 +60,7 @@ type rowOverlay struct {
 	OnOverflow *string         `yaml:"on_overflow"`
 	Space      *string         `yaml:"space"`
 	Always     *bool           `yaml:"always"`
+	Yields     *bool           `yaml:"yields"`
 	Lossy      *string         `yaml:"lossy"`
 	Note       *string         `yaml:"note"`
 	Source     *string         `yaml:"source"`
@@ -81,6 +82,7 @@ func (o *rowOverlay) apply(f *Row) {
 	replace(&f.OnOverflow, o.OnOverflow)
 	replace(&f.Space, o.Space)
 	replace(&f.Always, o.Always)
+	replace(&f.Yields, o.Yields)
 	replace(&f.Lossy, o.Lossy)
 	replace(&f.Note, o.Note)
 	replace(&f.Source, o.Source)

@@ -24,6 +24,7 @@ type Link struct {
 	Const   bool   // a constant or default of the table, not the document's value
 	Use     string
 	Group   bool // an element that holds values, without one of its own
+	Job     program.Job
 }
 
 // Trace is every link of one translation. The zero Trace has none. It reads the
@@ -240,6 +241,6 @@ func (s *source) link(i int32) Link {
 	r := s.records.at(int(i))
 	return Link{
 		Path: r.path(), Place: s.locate(r), Value: r.Text, Row: r.Row.Info.ID, Table: s.table, ListRow: r.ListRow,
-		Const: !r.Group && (r.Row.Job == program.Const || r.Filled), Use: r.Row.Info.Use, Group: r.Group,
+		Const: !r.Group && (r.Row.Job == program.Const || r.Filled), Use: r.Row.Info.Use, Group: r.Group, Job: r.Row.Job,
 	}
 }
