@@ -151,6 +151,10 @@ func TestEnvelopesAsTheyAreWritten(t *testing.T) {
 			t.Errorf("%s: %+v", name, got.Addressing)
 		}
 	}
+	bare := p.Profile.WriteFault(Addressing{MessageID: id}, Fault{Reason: "нет"})
+	if got, err := p.Read(bare, most); err != nil || *got.Fault != (Fault{Reason: "нет"}) {
+		t.Errorf("a fault that repeats nothing: %+v, %v", got.Fault, err)
+	}
 	fault, err := p.Read(all["fault"], most)
 	if err != nil || *fault.Fault != (Fault{Sender: true, Reason: "Конверт <отклонён>.", RelatesAction: action}) {
 		t.Errorf("%+v, %v", fault.Fault, err)

@@ -105,11 +105,8 @@ func (p *Partner) KindOf(action string) string {
 
 // knows reports whether an envelope has an action of a message that travels, or of a signal about one.
 func (p *Partner) knows(e Envelope) bool {
-	switch {
-	case e.Fault != nil:
-		return true
-	case e.Signal == nil:
-		return p.KindOf(e.Action) != ""
+	if e.Signal == nil {
+		return e.Fault != nil || p.KindOf(e.Action) != ""
 	}
 	for _, k := range p.Kinds {
 		if p.Profile.SignalAction(k.Action, e.Signal.Verdict) == e.Action {
@@ -125,6 +122,7 @@ func (p *Partner) Read(raw []byte, most int) (Envelope, error) {
 	e, err := p.Profile.Read(raw, most)
 	switch {
 	case err != nil:
+	case e.Fault != nil && (e.To == "" || e.To == p.Own) && (e.ReplyTo == "" || e.ReplyTo == p.Theirs):
 	case e.To != p.Own:
 		err = unfit(e.To, gateway.Term(p.Own))
 	case e.ReplyTo != p.Theirs:

@@ -302,6 +302,9 @@ func (r *reader) envelope(root *node) error {
 	if err := r.body(body, relating); err != nil {
 		return err
 	}
+	if err := r.complete(); err != nil {
+		return err
+	}
 	switch more, err := r.next(root); {
 	case err != nil:
 		return err
@@ -347,12 +350,17 @@ func (r *reader) headers(header *node) (relating string, err error) {
 		}
 		found[key] = true
 	}
+	return relating, nil
+}
+
+// complete demands the headers of all that is no fault: who refuses what could not be read has nothing to repeat.
+func (r *reader) complete() error {
 	for _, h := range r.Headers {
-		if first := h.steps()[0]; h.In == "" && !found[r.called(r.expanded(first))] {
-			return "", r.missing(first)
+		if h.In == "" && *r.out.place(h.Field) == "" && (r.out.Fault == nil || h.Field == fieldAction) {
+			return r.missing(h.steps()[0])
 		}
 	}
-	return relating, nil
+	return nil
 }
 
 // field reads one header.

@@ -113,8 +113,11 @@ func (q quick) Deliver(_ context.Context, m seal.Sealed) (peer.Answer, error) {
 // itself, the verdict stands.
 func TestAVerdictThatOvertakesTheAnswerStands(t *testing.T) {
 	for name, answer := range map[string]func(w *world, m seal.Sealed) (peer.Answer, error){
-		"later":     func(*world, seal.Sealed) (peer.Answer, error) { return peer.Answer{Later: time.Minute}, nil },
-		"unsigned":  func(*world, seal.Sealed) (peer.Answer, error) { return peer.Answer{Unsigned: true}, nil },
+		"later":    func(*world, seal.Sealed) (peer.Answer, error) { return peer.Answer{Later: time.Minute}, nil },
+		"unsigned": func(*world, seal.Sealed) (peer.Answer, error) { return peer.Answer{Unsigned: true}, nil },
+		"refused, unsigned": func(*world, seal.Sealed) (peer.Answer, error) {
+			return peer.Answer{Unsigned: true, Refusal: unsignedErrors}, nil
+		},
 		"no answer": func(*world, seal.Sealed) (peer.Answer, error) { return peer.Answer{}, errors.New("reset") },
 		"no connection": func(*world, seal.Sealed) (peer.Answer, error) {
 			return peer.Answer{}, &peer.NotSentError{Cause: errors.New("refused")}

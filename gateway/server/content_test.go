@@ -91,7 +91,7 @@ func (h *house) asks(as, verb, path, body string, header ...string) (*http.Respo
 // TestParallelAFetchedDocumentGoesOnAtAnyByte: by HTTPS with Range, by gRPC with an offset, a document that
 // broke off goes on where it did; what is not the caller's, or was not handed out to it, is not there.
 func TestParallelAFetchedDocumentGoesOnAtAnyByte(t *testing.T) {
-	h := newHouseWith(t, map[gateway.Administration]flow.Fetches{"RU": {}, "KZ": {}})
+	h := newHouseWith(t, map[gateway.Administration]flow.Fetches{"RU": {}, "KZ": {}}, nil)
 	h.flow.Links["KZ"] = deaf{}
 	const size = 700_000
 	m, foreign := h.waits("RU", size), h.waits("KZ", 100)
@@ -259,7 +259,7 @@ func TestParallelEitherLinkAsksTheSame(t *testing.T) {
 // TestParallelAPartnersGatewayFetchesOverTheWire: by the link that a gateway has, also what has no room in an
 // answer, and as it comes.
 func TestParallelAPartnersGatewayFetchesOverTheWire(t *testing.T) {
-	h := newHouseWith(t, map[gateway.Administration]flow.Fetches{"RU": {}})
+	h := newHouseWith(t, map[gateway.Administration]flow.Fetches{"RU": {}}, nil)
 	registry, pair := h.partner()
 	link, err := peer.NewLink(peer.Partner{URI: "customs://CN/gateway/1", Address: h.address}, registry, pair)
 	if err != nil {

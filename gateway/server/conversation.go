@@ -65,7 +65,10 @@ func (s *Server) converse(w http.ResponseWriter, r *http.Request, conn *grpc.Cli
 	}
 	x := exchange{Server: s, w: w, r: r, conn: conn, caller: caller, with: with}
 	x.ctx = metadata.NewIncomingContext(r.Context(), metadata.Pairs("accept-language", with.Profile.Fault.Language))
-	if err := inUTF8(params); err != nil {
+	if err = once(r.Header, "Content-Type"); err == nil {
+		err = inUTF8(params)
+	}
+	if err != nil {
 		problem(w, status.New(codes.InvalidArgument, err.Error()))
 		return
 	}
@@ -248,6 +251,10 @@ func (x *exchange) signalled() {
 func (x *exchange) receipt(m store.Message) {
 	var stated struct {
 		Verdict gateway.Verdict `json:"verdict"`
+	}
+	if h, err := seal.ParseHeader(x.Block.Header); err != nil || !gateway.SameID(h.RelatesTo, m.ID) {
+		x.refuse(gateway.Fault{Code: gateway.EnvelopeUnfit, Severity: gateway.Error, Value: conversation.BlockName, Expected: gateway.Say(gateway.WordHeaderOfAction)})
+		return
 	}
 	if x.Block.Statement == nil || json.Unmarshal(x.Block.Statement, &stated) != nil || stated.Verdict != x.Signal.Verdict {
 		x.refuse(gateway.Fault{Code: gateway.EnvelopeUnfit, Severity: gateway.Error, Value: conversation.BlockName, Expected: gateway.Term(string(x.Signal.Verdict))})

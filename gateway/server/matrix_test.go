@@ -42,6 +42,7 @@ import (
 	"customs.example/gateway/analysis"
 	exchangev1 "customs.example/gateway/api/exchange/v1"
 	"customs.example/gateway/codelist"
+	"customs.example/gateway/conversation"
 	"customs.example/gateway/event"
 	"customs.example/gateway/expr"
 	"customs.example/gateway/flow"
@@ -108,10 +109,10 @@ var who = map[string]string{
 	"auditor": "cn/auditor", "partner": "ru/gateway", "unbound": "cn/gateway",
 }
 
-func newHouse(t testing.TB) *house { return newHouseWith(t, nil) }
+func newHouse(t testing.TB) *house { return newHouseWith(t, nil, nil) }
 
-// newHouseWith is a house whose partner fetches, if that is said.
-func newHouseWith(t testing.TB, fetches map[gateway.Administration]flow.Fetches) *house {
+// newHouseWith is a house whose partner fetches, if that is said, or is spoken to by envelopes.
+func newHouseWith(t testing.TB, fetches map[gateway.Administration]flow.Fetches, with *conversation.Partner) *house {
 	t.Helper()
 	must := func(err error) {
 		t.Helper()
@@ -191,7 +192,11 @@ func newHouseWith(t testing.TB, fetches map[gateway.Administration]flow.Fetches)
 	t.Cleanup(func() { link.Close() })
 	loaded, err := analysis.TakeInventory(mappings.FS)
 	must(err)
-	doors := New(Options{Flow: h.flow, Registry: registry, Certificate: own, Callers: callers, Log: log, Loaded: loaded, Introduction: Introduction{
+	conversations := map[string]*conversation.Partner{}
+	if with != nil {
+		conversations[uris["partner"]] = with
+	}
+	doors := New(Options{Flow: h.flow, Conversations: conversations, Registry: registry, Certificate: own, Callers: callers, Log: log, Loaded: loaded, Introduction: Introduction{
 		URI: uris["unbound"], Ends: registry.Expiries,
 		Card:  func() ([]byte, gateway.Digest, error) { return []byte("card"), gateway.DigestOf([]byte("card")), nil },
 		Links: map[gateway.Administration]Link{"RU": link}, Known: c.Routes, Samples: func(string) []flow.File { return nil },
