@@ -47,9 +47,10 @@ func loseDocument(b *bench, args []string) error {
 	var faults gateway.Faults
 	if flow.MediaType(raw) == flow.JSON {
 		p := document.Parse(raw)
-		if faults = p.Faults; !faults.Refuse() {
-			loss, faults = analysis.DocumentLoss(t, p.Document)
-			faults = mapping.Locate(faults, p.Locate)
+		if faults = p.Faults; p.Document != nil { // as far as it can be read
+			var more gateway.Faults
+			loss, more = analysis.DocumentLoss(t, p.Document)
+			faults = append(faults, mapping.Locate(more, p.Locate)...)
 		}
 	} else {
 		checked, err := b.chain.Check(b.ctx, t, raw)

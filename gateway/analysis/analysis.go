@@ -173,8 +173,8 @@ func (s *Source) prefixes() map[string]string {
 // order is the order in which people read the keys; others follow by name.
 var order = []string{
 	"mapping", "join", "split", "profile", "version", "administration", "over", "document", "parts", "key", "limit", "root", "namespaces", "default", "system", "zone", "zone_of", "schema", "languages", "answers", "status", "source", "valid", "where",
-	"to", "set", "from", "const", "count", "sum", "lone", "every", "ordinal", "refer", "handle", "each", "with", "collect",
-	"list", "use", "language", "time", "max", "on_overflow", "when", "required", "except", "always", "direction", "lossy", "note", "examples",
+	"to", "set", "from", "const", "count", "sum", "lone", "every", "equal", "ordinal", "refer", "handle", "each", "with", "collect",
+	"list", "use", "language", "time", "max", "on_overflow", "when", "required", "except", "always", "yields", "direction", "lossy", "note", "examples",
 }
 
 // keys flattens a node of the file, but for its rows.
@@ -357,7 +357,7 @@ func (r Row) job() string {
 }
 
 // plain are the keys that have a column of their own.
-var plain = []string{"to", "from", "const", "set", "count", "sum", "lone", "every", "ordinal", "refer", "handle", "each", "with", "collect", "when", "required", "key", "always", "direction", "lossy", "note", "source", "status", "profile", "examples"}
+var plain = []string{"to", "from", "const", "set", "count", "sum", "lone", "every", "ordinal", "refer", "handle", "each", "with", "collect", "when", "required", "key", "always", "equal", "yields", "direction", "lossy", "note", "source", "status", "profile", "examples"}
 
 // translation says how the value is written: every key without a column of its own.
 func (r Row) translation() string {
@@ -372,7 +372,7 @@ func (r Row) translation() string {
 
 func (r Row) duty() string {
 	var parts []string
-	for _, name := range []string{"required", "key", "always", "lone"} {
+	for _, name := range []string{"required", "key", "always", "equal", "yields", "lone"} {
 		if r.Get(name) == "true" {
 			parts = append(parts, name)
 		}

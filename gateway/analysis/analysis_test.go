@@ -381,6 +381,8 @@ func TestLintFindsWhatIsLostUnseen(t *testing.T) {
 		`{id: R4, to: m:Long, from: batch, max: 35}`:                                   "13: warning: row R4: the schema takes 40 characters, and the field has room for 35: a longer text is refused when it comes",
 		`{id: R4, to: m:Long, from: remarks, language: [en], max: 40}`:                 "",
 		`{id: R4, set: "transport.vehicles[role=TRACTOR].country", const: CN}`:         "13: warning: row R4: makes an element of transport.vehicles in each document that is read, also where that says nothing of one",
+		`{id: R4, to: m:Office, every: consignments.ucr}`:                              "13: warning: row R4: writes one value of consignments.ucr for all, and who says another gets this one back, expected equal or lossy",
+		`{id: R4, to: m:Office, every: consignments.ucr, equal: true}`:                 "",
 		`{id: R4, set: office.administration, const: CN}`:                              "",
 		`{id: R4, to: m:Office, from: "consignments[0].ucr", lossy: others}`:           "13: warning: row R4: takes an element of consignments by its position beside row R6, which is for each of them: one element stands at both places",
 		`{id: R4, to: m:Office, from: "loadUnits[0].id", lossy: others}`:               "",

@@ -75,6 +75,9 @@ func Lint(t *mapping.Table, s *Source, c *Coverage, lists *codelist.Lists) []Rem
 		if list := chosen.FindString(row.Get("set")); list != "" {
 			l.add(info.Line, info.ID, gateway.Warning, "makes an element of %s in each document that is read, also where that says nothing of one", list[:len(list)-1])
 		}
+		if row.Get("every") != "" && row.Get("equal") != "true" && info.Lossy == "" && info.Direction != "decode" {
+			l.add(info.Line, info.ID, gateway.Warning, "writes one value of %s for all, and who says another gets this one back, expected equal or lossy", row.Get("every"))
+		}
 		if info.Const != "" {
 			l.scripts(info, nodes[info.ID])
 		}
