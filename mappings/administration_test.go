@@ -33,6 +33,7 @@ type addition struct{ dir, table, examples string }
 var (
 	zz        = addition{"../testdata/administrations/zz", "zz/avizo.v1", "examples"}
 	additions = []addition{
+		{"../testdata/administrations/qy", "qy/tabella.v1", "examples"}, // values that the canonical document has no field for
 		zz,
 		{"../testdata/administrations/qz", "qz/nuntius.v4", "examples/4"},
 		{"../testdata/administrations/qz", "qz/nuntius.v5", "examples/5"},

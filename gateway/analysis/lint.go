@@ -274,7 +274,7 @@ var equals = regexp.MustCompile(`^(?:this\.)?(\w+) == '(\w+)'$`)
 // covers looks for elements that the conditions on an each drop. It is said once, of the
 // first of the rows that repeat for one list.
 func (l *linter) covers(t *mapping.Table, info table.RowInfo, lists *codelist.Lists) {
-	if p, err := document.CompileFor(t.Kind(), info.Each); err == nil && p.Field().Extends() {
+	if p, err := document.CompileFor(t.Kind(), info.Each); err == nil && p.Extends() {
 		return // each name that is declared has its row
 	}
 	var rows []string

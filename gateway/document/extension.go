@@ -19,7 +19,7 @@ var extensionName = (*customsv1.Extension)(nil).ProtoReflect().Descriptor().Full
 const extensionsField = "extensions"
 
 // Extends reports whether the field holds extensions.
-func (f Field) Extends() bool { return f.ext }
+func (f *Field) Extends() bool { return f.ext }
 
 // Key names an extension by the path of what it stands in, a message or another extension's key, and
 // by its name: "consignments.items.extensions[name=quota]". Positions in the path are left out, and
@@ -108,6 +108,9 @@ func Extended(m Node) bool {
 	}
 	return false
 }
+
+// Extends reports whether the path ends at extensions: all of a message, or one of them.
+func (p *Path) Extends() bool { return len(p.steps) > 0 && p.last().field.ext }
 
 // Held returns the messages that a field holds, be it one.
 func (f *Field) Held(m Node) (all []Node) {

@@ -191,7 +191,7 @@ func (d *Declared) add(kind string, places map[string][]Declaration, mistake fun
 		case err != nil:
 			mistake(node, "%v", err)
 			continue
-		case path.Descriptor() == nil || strings.Contains(place, "[") || path.Descriptor().Fields().ByName("extensions") == nil || path.Field().Extends():
+		case path.Descriptor() == nil || strings.Contains(place, "[") || path.Descriptor().Fields().ByName("extensions") == nil || path.Extends():
 			mistake(node, "%s takes no extensions, expected the path of a message without selectors, or \".\" for the document itself", place)
 			continue
 		}

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -227,5 +228,28 @@ func TestTablesAgreeOnAnExtension(t *testing.T) {
 	_, err = load(t, map[string]string{"xx/test.v1.yaml": extended, "yy/test.v1.yaml": other("{name: closed, type: boolean,", "{name: closed, type: boolean, price: true,")})
 	if err == nil || err.Error() != "yy/test.v1.yaml:10: extensions: closed is declared otherwise at xx/test.v1.yaml:10, expected the same type, length, list and marks" {
 		t.Error(err)
+	}
+}
+
+// TestGuidesExampleOfExtensions: what the guide shows is a table, exact both ways.
+func TestGuidesExampleOfExtensions(t *testing.T) {
+	raw, err := os.ReadFile("../../mappings/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(raw), "\n### Extensions\n")
+	_, example, _ := strings.Cut(section, "```yaml\n")
+	example, _, _ = strings.Cut(example, "```")
+	tab := tableOf(t, "mapping: xx/test\nversion: 1\ndocument: Manifest\nroot: Manifest\n"+example)
+	d := parse(t, `{"manifest": {"loadUnits": [{"extensions": [{"name": "mark", "value": "m1"}, {"name": "mark", "value": "m2"}]}],
+		"consignments": [{"items": [{"extensions": [{"name": "quota", "value": "Q-7", "extensions": [{"name": "year", "value": "2026"}]}, {"name": "fee", "value": "1.5"}]}]}],
+		"extensions": [{"name": "watch", "value": "3"}]}}`)
+	encoded, _, faults := tab.Encode(d, false)
+	if faults != nil {
+		t.Fatal(said(faults))
+	}
+	back := tab.Decode(read(t, string(encoded.Bytes())))
+	if diff := cmp.Diff(marshal(d), marshal(back.Document)); diff != "" || back.Faults != nil {
+		t.Errorf("%v %s", said(back.Faults), diff)
 	}
 }

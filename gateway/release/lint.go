@@ -180,7 +180,7 @@ func (l *linter) allow(rt *Route, lib *mapping.Library) {
 			l.addf(key, "%s: an extension is released by its name, without other selectors: %s", path, ext)
 		case extends:
 			extensions = append(extensions, i)
-		case p.Field().Extends():
+		case p.Extends():
 			list, _, _ := strings.Cut(path, "extensions")
 			l.addf(key, "%s: extensions are released one by one: %sextensions[name=NAME]", path, list)
 		case strings.Contains(path, "["):

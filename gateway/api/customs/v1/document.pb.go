@@ -2216,7 +2216,9 @@ type Transport struct {
 	Empty   *bool                `protobuf:"varint,9,opt,name=empty,proto3,oneof" json:"empty,omitempty"`
 	Permits []*DocumentReference `protobuf:"bytes,10,rep,name=permits,proto3" json:"permits,omitempty"`
 	// Index of a train.
-	TrainIndex    string       `protobuf:"bytes,11,opt,name=train_index,json=trainIndex,proto3" json:"train_index,omitempty"`
+	TrainIndex string `protobuf:"bytes,11,opt,name=train_index,json=trainIndex,proto3" json:"train_index,omitempty"`
+	// Seals that are named for the transport and for no load unit.
+	Seals         []*Seal      `protobuf:"bytes,12,rep,name=seals,proto3" json:"seals,omitempty"`
 	Extensions    []*Extension `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2329,6 +2331,13 @@ func (x *Transport) GetTrainIndex() string {
 	return ""
 }
 
+func (x *Transport) GetSeals() []*Seal {
+	if x != nil {
+		return x.Seals
+	}
+	return nil
+}
+
 func (x *Transport) GetExtensions() []*Extension {
 	if x != nil {
 		return x.Extensions
@@ -2359,8 +2368,10 @@ type Vehicle struct {
 	// Empty, when the vehicles of one train or road train differ in that.
 	Empty *bool `protobuf:"varint,15,opt,name=empty,proto3,oneof" json:"empty,omitempty"`
 	// On its way back to its owner.
-	Returning     *bool        `protobuf:"varint,16,opt,name=returning,proto3,oneof" json:"returning,omitempty"`
-	Owner         *Party       `protobuf:"bytes,17,opt,name=owner,proto3" json:"owner,omitempty"`
+	Returning *bool  `protobuf:"varint,16,opt,name=returning,proto3,oneof" json:"returning,omitempty"`
+	Owner     *Party `protobuf:"bytes,17,opt,name=owner,proto3" json:"owner,omitempty"`
+	// Seals on the vehicle itself, of no load unit.
+	Seals         []*Seal      `protobuf:"bytes,18,rep,name=seals,proto3" json:"seals,omitempty"`
 	Extensions    []*Extension `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2511,6 +2522,13 @@ func (x *Vehicle) GetReturning() bool {
 func (x *Vehicle) GetOwner() *Party {
 	if x != nil {
 		return x.Owner
+	}
+	return nil
+}
+
+func (x *Vehicle) GetSeals() []*Seal {
+	if x != nil {
+		return x.Seals
 	}
 	return nil
 }
@@ -3218,8 +3236,14 @@ type Consignment struct {
 	// Seals that are named for the consignment and for no load unit.
 	Seals []*Seal `protobuf:"bytes,28,rep,name=seals,proto3" json:"seals,omitempty"`
 	// Why the waybill is changed or taken back, list change-reason.
-	ChangeReasons []string     `protobuf:"bytes,29,rep,name=change_reasons,json=changeReasons,proto3" json:"change_reasons,omitempty"`
-	Extensions    []*Extension `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
+	ChangeReasons []string                 `protobuf:"bytes,29,rep,name=change_reasons,json=changeReasons,proto3" json:"change_reasons,omitempty"`
+	Documents     []*DocumentReference     `protobuf:"bytes,30,rep,name=documents,proto3" json:"documents,omitempty"`
+	Preceding     []*DocumentReference     `protobuf:"bytes,31,rep,name=preceding,proto3" json:"preceding,omitempty"`
+	Information   []*AdditionalInformation `protobuf:"bytes,32,rep,name=information,proto3" json:"information,omitempty"`
+	// Where the goods may be examined.
+	GoodsLocation *Location           `protobuf:"bytes,33,opt,name=goods_location,json=goodsLocation,proto3" json:"goods_location,omitempty"`
+	Actors        []*SupplyChainActor `protobuf:"bytes,34,rep,name=actors,proto3" json:"actors,omitempty"`
+	Extensions    []*Extension        `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3457,6 +3481,41 @@ func (x *Consignment) GetChangeReasons() []string {
 	return nil
 }
 
+func (x *Consignment) GetDocuments() []*DocumentReference {
+	if x != nil {
+		return x.Documents
+	}
+	return nil
+}
+
+func (x *Consignment) GetPreceding() []*DocumentReference {
+	if x != nil {
+		return x.Preceding
+	}
+	return nil
+}
+
+func (x *Consignment) GetInformation() []*AdditionalInformation {
+	if x != nil {
+		return x.Information
+	}
+	return nil
+}
+
+func (x *Consignment) GetGoodsLocation() *Location {
+	if x != nil {
+		return x.GoodsLocation
+	}
+	return nil
+}
+
+func (x *Consignment) GetActors() []*SupplyChainActor {
+	if x != nil {
+		return x.Actors
+	}
+	return nil
+}
+
 func (x *Consignment) GetExtensions() []*Extension {
 	if x != nil {
 		return x.Extensions
@@ -3466,16 +3525,19 @@ func (x *Consignment) GetExtensions() []*Extension {
 
 // Location is a place where goods are loaded, unloaded or delivered.
 type Location struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Name          []*Text                `protobuf:"bytes,2,rep,name=name,proto3" json:"name,omitempty"`
-	Country       string                 `protobuf:"bytes,3,opt,name=country,proto3" json:"country,omitempty"`
-	Office        *Office                `protobuf:"bytes,4,opt,name=office,proto3" json:"office,omitempty"`
-	At            *Instant               `protobuf:"bytes,5,opt,name=at,proto3" json:"at,omitempty"`
-	Date          *Date                  `protobuf:"bytes,6,opt,name=date,proto3" json:"date,omitempty"`
-	Address       *Address               `protobuf:"bytes,7,opt,name=address,proto3" json:"address,omitempty"`
-	Station       string                 `protobuf:"bytes,8,opt,name=station,proto3" json:"station,omitempty"`
-	Extensions    []*Extension           `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Id      string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Name    []*Text                `protobuf:"bytes,2,rep,name=name,proto3" json:"name,omitempty"`
+	Country string                 `protobuf:"bytes,3,opt,name=country,proto3" json:"country,omitempty"`
+	Office  *Office                `protobuf:"bytes,4,opt,name=office,proto3" json:"office,omitempty"`
+	At      *Instant               `protobuf:"bytes,5,opt,name=at,proto3" json:"at,omitempty"`
+	Date    *Date                  `protobuf:"bytes,6,opt,name=date,proto3" json:"date,omitempty"`
+	Address *Address               `protobuf:"bytes,7,opt,name=address,proto3" json:"address,omitempty"`
+	Station string                 `protobuf:"bytes,8,opt,name=station,proto3" json:"station,omitempty"`
+	// What kind of place it is, and by what it is identified, as the format codes that.
+	Type          string       `protobuf:"bytes,9,opt,name=type,proto3" json:"type,omitempty"`
+	Qualifier     string       `protobuf:"bytes,10,opt,name=qualifier,proto3" json:"qualifier,omitempty"`
+	Extensions    []*Extension `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3566,6 +3628,20 @@ func (x *Location) GetStation() string {
 	return ""
 }
 
+func (x *Location) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *Location) GetQualifier() string {
+	if x != nil {
+		return x.Qualifier
+	}
+	return ""
+}
+
 func (x *Location) GetExtensions() []*Extension {
 	if x != nil {
 		return x.Extensions
@@ -3592,9 +3668,15 @@ type GoodsItem struct {
 	Documents       []*DocumentReference `protobuf:"bytes,13,rep,name=documents,proto3" json:"documents,omitempty"`
 	Preceding       []*DocumentReference `protobuf:"bytes,14,rep,name=preceding,proto3" json:"preceding,omitempty"`
 	Dangerous       []*DangerousGoods    `protobuf:"bytes,15,rep,name=dangerous,proto3" json:"dangerous,omitempty"`
-	Extensions      []*Extension         `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Number of pieces of goods that are not packed.
+	Pieces      *uint64                  `protobuf:"varint,16,opt,name=pieces,proto3,oneof" json:"pieces,omitempty"`
+	Information []*AdditionalInformation `protobuf:"bytes,17,rep,name=information,proto3" json:"information,omitempty"`
+	// Of the goods, where those of a consignment differ in that.
+	Consignor     *Party       `protobuf:"bytes,18,opt,name=consignor,proto3" json:"consignor,omitempty"`
+	Consignee     *Party       `protobuf:"bytes,19,opt,name=consignee,proto3" json:"consignee,omitempty"`
+	Extensions    []*Extension `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GoodsItem) Reset() {
@@ -3728,6 +3810,34 @@ func (x *GoodsItem) GetPreceding() []*DocumentReference {
 func (x *GoodsItem) GetDangerous() []*DangerousGoods {
 	if x != nil {
 		return x.Dangerous
+	}
+	return nil
+}
+
+func (x *GoodsItem) GetPieces() uint64 {
+	if x != nil && x.Pieces != nil {
+		return *x.Pieces
+	}
+	return 0
+}
+
+func (x *GoodsItem) GetInformation() []*AdditionalInformation {
+	if x != nil {
+		return x.Information
+	}
+	return nil
+}
+
+func (x *GoodsItem) GetConsignor() *Party {
+	if x != nil {
+		return x.Consignor
+	}
+	return nil
+}
+
+func (x *GoodsItem) GetConsignee() *Party {
+	if x != nil {
+		return x.Consignee
 	}
 	return nil
 }
@@ -4074,6 +4184,136 @@ func (x *DocumentReference) GetExtensions() []*Extension {
 	return nil
 }
 
+// AdditionalInformation is a statement that a form has no element of its own for.
+type AdditionalInformation struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Code          string                 `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	Type          string                 `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
+	Text          []*Text                `protobuf:"bytes,3,rep,name=text,proto3" json:"text,omitempty"`
+	Extensions    []*Extension           `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AdditionalInformation) Reset() {
+	*x = AdditionalInformation{}
+	mi := &file_customs_v1_document_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AdditionalInformation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AdditionalInformation) ProtoMessage() {}
+
+func (x *AdditionalInformation) ProtoReflect() protoreflect.Message {
+	mi := &file_customs_v1_document_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AdditionalInformation.ProtoReflect.Descriptor instead.
+func (*AdditionalInformation) Descriptor() ([]byte, []int) {
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *AdditionalInformation) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *AdditionalInformation) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *AdditionalInformation) GetText() []*Text {
+	if x != nil {
+		return x.Text
+	}
+	return nil
+}
+
+func (x *AdditionalInformation) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
+// SupplyChainActor is a firm that has to do with the goods on their way, in a role.
+type SupplyChainActor struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Role          string                 `protobuf:"bytes,1,opt,name=role,proto3" json:"role,omitempty"`
+	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	Extensions    []*Extension           `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SupplyChainActor) Reset() {
+	*x = SupplyChainActor{}
+	mi := &file_customs_v1_document_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SupplyChainActor) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SupplyChainActor) ProtoMessage() {}
+
+func (x *SupplyChainActor) ProtoReflect() protoreflect.Message {
+	mi := &file_customs_v1_document_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SupplyChainActor.ProtoReflect.Descriptor instead.
+func (*SupplyChainActor) Descriptor() ([]byte, []int) {
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *SupplyChainActor) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *SupplyChainActor) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *SupplyChainActor) GetExtensions() []*Extension {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
 // Guarantee secures the duties of a transit.
 type Guarantee struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
@@ -4093,7 +4333,7 @@ type Guarantee struct {
 
 func (x *Guarantee) Reset() {
 	*x = Guarantee{}
-	mi := &file_customs_v1_document_proto_msgTypes[35]
+	mi := &file_customs_v1_document_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4105,7 +4345,7 @@ func (x *Guarantee) String() string {
 func (*Guarantee) ProtoMessage() {}
 
 func (x *Guarantee) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[35]
+	mi := &file_customs_v1_document_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4118,7 +4358,7 @@ func (x *Guarantee) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Guarantee.ProtoReflect.Descriptor instead.
 func (*Guarantee) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{35}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Guarantee) GetKind() string {
@@ -4191,7 +4431,7 @@ type Tir struct {
 
 func (x *Tir) Reset() {
 	*x = Tir{}
-	mi := &file_customs_v1_document_proto_msgTypes[36]
+	mi := &file_customs_v1_document_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4203,7 +4443,7 @@ func (x *Tir) String() string {
 func (*Tir) ProtoMessage() {}
 
 func (x *Tir) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[36]
+	mi := &file_customs_v1_document_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4216,7 +4456,7 @@ func (x *Tir) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tir.ProtoReflect.Descriptor instead.
 func (*Tir) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{36}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Tir) GetCarnet() string {
@@ -4276,7 +4516,7 @@ type Transit struct {
 
 func (x *Transit) Reset() {
 	*x = Transit{}
-	mi := &file_customs_v1_document_proto_msgTypes[37]
+	mi := &file_customs_v1_document_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4288,7 +4528,7 @@ func (x *Transit) String() string {
 func (*Transit) ProtoMessage() {}
 
 func (x *Transit) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[37]
+	mi := &file_customs_v1_document_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4301,7 +4541,7 @@ func (x *Transit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transit.ProtoReflect.Descriptor instead.
 func (*Transit) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{37}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Transit) GetKind() string {
@@ -4389,7 +4629,7 @@ type RegistrationNumber struct {
 
 func (x *RegistrationNumber) Reset() {
 	*x = RegistrationNumber{}
-	mi := &file_customs_v1_document_proto_msgTypes[38]
+	mi := &file_customs_v1_document_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4401,7 +4641,7 @@ func (x *RegistrationNumber) String() string {
 func (*RegistrationNumber) ProtoMessage() {}
 
 func (x *RegistrationNumber) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[38]
+	mi := &file_customs_v1_document_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4414,7 +4654,7 @@ func (x *RegistrationNumber) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistrationNumber.ProtoReflect.Descriptor instead.
 func (*RegistrationNumber) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{38}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *RegistrationNumber) GetCountry() string {
@@ -4465,7 +4705,7 @@ type ControlledItem struct {
 
 func (x *ControlledItem) Reset() {
 	*x = ControlledItem{}
-	mi := &file_customs_v1_document_proto_msgTypes[39]
+	mi := &file_customs_v1_document_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4477,7 +4717,7 @@ func (x *ControlledItem) String() string {
 func (*ControlledItem) ProtoMessage() {}
 
 func (x *ControlledItem) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[39]
+	mi := &file_customs_v1_document_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4490,7 +4730,7 @@ func (x *ControlledItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ControlledItem.ProtoReflect.Descriptor instead.
 func (*ControlledItem) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{39}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ControlledItem) GetKind() string {
@@ -4555,15 +4795,17 @@ type PreArrivalNotice struct {
 	// Whether the vehicles that arrive are those of the transit that follows.
 	SameVehicles *bool `protobuf:"varint,24,opt,name=same_vehicles,json=sameVehicles,proto3,oneof" json:"same_vehicles,omitempty"`
 	// Where it enters, when the office alone does not say: a border station.
-	EntryPlace    *Location    `protobuf:"bytes,25,opt,name=entry_place,json=entryPlace,proto3" json:"entry_place,omitempty"`
-	Extensions    []*Extension `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
+	EntryPlace    *Location                `protobuf:"bytes,25,opt,name=entry_place,json=entryPlace,proto3" json:"entry_place,omitempty"`
+	Documents     []*DocumentReference     `protobuf:"bytes,26,rep,name=documents,proto3" json:"documents,omitempty"`
+	Information   []*AdditionalInformation `protobuf:"bytes,27,rep,name=information,proto3" json:"information,omitempty"`
+	Extensions    []*Extension             `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PreArrivalNotice) Reset() {
 	*x = PreArrivalNotice{}
-	mi := &file_customs_v1_document_proto_msgTypes[40]
+	mi := &file_customs_v1_document_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4575,7 +4817,7 @@ func (x *PreArrivalNotice) String() string {
 func (*PreArrivalNotice) ProtoMessage() {}
 
 func (x *PreArrivalNotice) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[40]
+	mi := &file_customs_v1_document_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4588,7 +4830,7 @@ func (x *PreArrivalNotice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreArrivalNotice.ProtoReflect.Descriptor instead.
 func (*PreArrivalNotice) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{40}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *PreArrivalNotice) GetBatch() string {
@@ -4766,6 +5008,20 @@ func (x *PreArrivalNotice) GetEntryPlace() *Location {
 	return nil
 }
 
+func (x *PreArrivalNotice) GetDocuments() []*DocumentReference {
+	if x != nil {
+		return x.Documents
+	}
+	return nil
+}
+
+func (x *PreArrivalNotice) GetInformation() []*AdditionalInformation {
+	if x != nil {
+		return x.Information
+	}
+	return nil
+}
+
 func (x *PreArrivalNotice) GetExtensions() []*Extension {
 	if x != nil {
 		return x.Extensions
@@ -4792,15 +5048,19 @@ type TransitDeclaration struct {
 	Signed          *Date    `protobuf:"bytes,13,opt,name=signed,proto3" json:"signed,omitempty"`
 	ExpectedArrival *Instant `protobuf:"bytes,14,opt,name=expected_arrival,json=expectedArrival,proto3" json:"expected_arrival,omitempty"`
 	// Language of the texts.
-	Language      string       `protobuf:"bytes,15,opt,name=language,proto3" json:"language,omitempty"`
-	Extensions    []*Extension `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Language       string                   `protobuf:"bytes,15,opt,name=language,proto3" json:"language,omitempty"`
+	Documents      []*DocumentReference     `protobuf:"bytes,16,rep,name=documents,proto3" json:"documents,omitempty"`
+	Information    []*AdditionalInformation `protobuf:"bytes,17,rep,name=information,proto3" json:"information,omitempty"`
+	ExitOffices    []*Office                `protobuf:"bytes,18,rep,name=exit_offices,json=exitOffices,proto3" json:"exit_offices,omitempty"`
+	Authorisations []*DocumentReference     `protobuf:"bytes,19,rep,name=authorisations,proto3" json:"authorisations,omitempty"`
+	Extensions     []*Extension             `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *TransitDeclaration) Reset() {
 	*x = TransitDeclaration{}
-	mi := &file_customs_v1_document_proto_msgTypes[41]
+	mi := &file_customs_v1_document_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4812,7 +5072,7 @@ func (x *TransitDeclaration) String() string {
 func (*TransitDeclaration) ProtoMessage() {}
 
 func (x *TransitDeclaration) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[41]
+	mi := &file_customs_v1_document_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4825,7 +5085,7 @@ func (x *TransitDeclaration) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransitDeclaration.ProtoReflect.Descriptor instead.
 func (*TransitDeclaration) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{41}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *TransitDeclaration) GetRegistration() *RegistrationNumber {
@@ -4933,6 +5193,34 @@ func (x *TransitDeclaration) GetLanguage() string {
 	return ""
 }
 
+func (x *TransitDeclaration) GetDocuments() []*DocumentReference {
+	if x != nil {
+		return x.Documents
+	}
+	return nil
+}
+
+func (x *TransitDeclaration) GetInformation() []*AdditionalInformation {
+	if x != nil {
+		return x.Information
+	}
+	return nil
+}
+
+func (x *TransitDeclaration) GetExitOffices() []*Office {
+	if x != nil {
+		return x.ExitOffices
+	}
+	return nil
+}
+
+func (x *TransitDeclaration) GetAuthorisations() []*DocumentReference {
+	if x != nil {
+		return x.Authorisations
+	}
+	return nil
+}
+
 func (x *TransitDeclaration) GetExtensions() []*Extension {
 	if x != nil {
 		return x.Extensions
@@ -4961,15 +5249,17 @@ type Manifest struct {
 	Remarks       []*Text           `protobuf:"bytes,14,rep,name=remarks,proto3" json:"remarks,omitempty"`
 	Departed      *Instant          `protobuf:"bytes,15,opt,name=departed,proto3" json:"departed,omitempty"`
 	// Number of the list, from what its administration's own system has allocated.
-	Number        string       `protobuf:"bytes,16,opt,name=number,proto3" json:"number,omitempty"`
-	Extensions    []*Extension `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
+	Number        string                   `protobuf:"bytes,16,opt,name=number,proto3" json:"number,omitempty"`
+	Documents     []*DocumentReference     `protobuf:"bytes,17,rep,name=documents,proto3" json:"documents,omitempty"`
+	Information   []*AdditionalInformation `protobuf:"bytes,18,rep,name=information,proto3" json:"information,omitempty"`
+	Extensions    []*Extension             `protobuf:"bytes,100,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Manifest) Reset() {
 	*x = Manifest{}
-	mi := &file_customs_v1_document_proto_msgTypes[42]
+	mi := &file_customs_v1_document_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4981,7 +5271,7 @@ func (x *Manifest) String() string {
 func (*Manifest) ProtoMessage() {}
 
 func (x *Manifest) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[42]
+	mi := &file_customs_v1_document_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4994,7 +5284,7 @@ func (x *Manifest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Manifest.ProtoReflect.Descriptor instead.
 func (*Manifest) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{42}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Manifest) GetBatch() string {
@@ -5109,6 +5399,20 @@ func (x *Manifest) GetNumber() string {
 	return ""
 }
 
+func (x *Manifest) GetDocuments() []*DocumentReference {
+	if x != nil {
+		return x.Documents
+	}
+	return nil
+}
+
+func (x *Manifest) GetInformation() []*AdditionalInformation {
+	if x != nil {
+		return x.Information
+	}
+	return nil
+}
+
 func (x *Manifest) GetExtensions() []*Extension {
 	if x != nil {
 		return x.Extensions
@@ -5139,7 +5443,7 @@ type VehicleReport struct {
 
 func (x *VehicleReport) Reset() {
 	*x = VehicleReport{}
-	mi := &file_customs_v1_document_proto_msgTypes[43]
+	mi := &file_customs_v1_document_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5151,7 +5455,7 @@ func (x *VehicleReport) String() string {
 func (*VehicleReport) ProtoMessage() {}
 
 func (x *VehicleReport) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[43]
+	mi := &file_customs_v1_document_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5164,7 +5468,7 @@ func (x *VehicleReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VehicleReport.ProtoReflect.Descriptor instead.
 func (*VehicleReport) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{43}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *VehicleReport) GetBatch() string {
@@ -5294,7 +5598,7 @@ type ArrivalReport struct {
 
 func (x *ArrivalReport) Reset() {
 	*x = ArrivalReport{}
-	mi := &file_customs_v1_document_proto_msgTypes[44]
+	mi := &file_customs_v1_document_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5306,7 +5610,7 @@ func (x *ArrivalReport) String() string {
 func (*ArrivalReport) ProtoMessage() {}
 
 func (x *ArrivalReport) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[44]
+	mi := &file_customs_v1_document_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5319,7 +5623,7 @@ func (x *ArrivalReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ArrivalReport.ProtoReflect.Descriptor instead.
 func (*ArrivalReport) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{44}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *ArrivalReport) GetBatch() string {
@@ -5472,7 +5776,7 @@ type Comparison struct {
 
 func (x *Comparison) Reset() {
 	*x = Comparison{}
-	mi := &file_customs_v1_document_proto_msgTypes[45]
+	mi := &file_customs_v1_document_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5484,7 +5788,7 @@ func (x *Comparison) String() string {
 func (*Comparison) ProtoMessage() {}
 
 func (x *Comparison) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[45]
+	mi := &file_customs_v1_document_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5497,7 +5801,7 @@ func (x *Comparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
 func (*Comparison) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{45}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Comparison) GetResult() ComparisonResult {
@@ -5558,7 +5862,7 @@ type Difference struct {
 
 func (x *Difference) Reset() {
 	*x = Difference{}
-	mi := &file_customs_v1_document_proto_msgTypes[46]
+	mi := &file_customs_v1_document_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5570,7 +5874,7 @@ func (x *Difference) String() string {
 func (*Difference) ProtoMessage() {}
 
 func (x *Difference) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[46]
+	mi := &file_customs_v1_document_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5583,7 +5887,7 @@ func (x *Difference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Difference.ProtoReflect.Descriptor instead.
 func (*Difference) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{46}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Difference) GetCode() string {
@@ -5670,7 +5974,7 @@ type Finding struct {
 
 func (x *Finding) Reset() {
 	*x = Finding{}
-	mi := &file_customs_v1_document_proto_msgTypes[47]
+	mi := &file_customs_v1_document_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5682,7 +5986,7 @@ func (x *Finding) String() string {
 func (*Finding) ProtoMessage() {}
 
 func (x *Finding) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[47]
+	mi := &file_customs_v1_document_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5695,7 +5999,7 @@ func (x *Finding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finding.ProtoReflect.Descriptor instead.
 func (*Finding) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{47}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Finding) GetWording() string {
@@ -5745,7 +6049,7 @@ type InspectionResult struct {
 
 func (x *InspectionResult) Reset() {
 	*x = InspectionResult{}
-	mi := &file_customs_v1_document_proto_msgTypes[48]
+	mi := &file_customs_v1_document_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5757,7 +6061,7 @@ func (x *InspectionResult) String() string {
 func (*InspectionResult) ProtoMessage() {}
 
 func (x *InspectionResult) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[48]
+	mi := &file_customs_v1_document_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5770,7 +6074,7 @@ func (x *InspectionResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InspectionResult.ProtoReflect.Descriptor instead.
 func (*InspectionResult) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{48}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *InspectionResult) GetSubject() *Reference {
@@ -5883,7 +6187,7 @@ type TransitEvent struct {
 
 func (x *TransitEvent) Reset() {
 	*x = TransitEvent{}
-	mi := &file_customs_v1_document_proto_msgTypes[49]
+	mi := &file_customs_v1_document_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5895,7 +6199,7 @@ func (x *TransitEvent) String() string {
 func (*TransitEvent) ProtoMessage() {}
 
 func (x *TransitEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[49]
+	mi := &file_customs_v1_document_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5908,7 +6212,7 @@ func (x *TransitEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransitEvent.ProtoReflect.Descriptor instead.
 func (*TransitEvent) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{49}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *TransitEvent) GetTransit() *RegistrationNumber {
@@ -6094,7 +6398,7 @@ type Answer struct {
 
 func (x *Answer) Reset() {
 	*x = Answer{}
-	mi := &file_customs_v1_document_proto_msgTypes[50]
+	mi := &file_customs_v1_document_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6106,7 +6410,7 @@ func (x *Answer) String() string {
 func (*Answer) ProtoMessage() {}
 
 func (x *Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[50]
+	mi := &file_customs_v1_document_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6119,7 +6423,7 @@ func (x *Answer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answer.ProtoReflect.Descriptor instead.
 func (*Answer) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{50}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Answer) GetResults() []*AnswerResult {
@@ -6212,7 +6516,7 @@ type AnswerResult struct {
 
 func (x *AnswerResult) Reset() {
 	*x = AnswerResult{}
-	mi := &file_customs_v1_document_proto_msgTypes[51]
+	mi := &file_customs_v1_document_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6224,7 +6528,7 @@ func (x *AnswerResult) String() string {
 func (*AnswerResult) ProtoMessage() {}
 
 func (x *AnswerResult) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[51]
+	mi := &file_customs_v1_document_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6237,7 +6541,7 @@ func (x *AnswerResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnswerResult.ProtoReflect.Descriptor instead.
 func (*AnswerResult) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{51}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *AnswerResult) GetCode() string {
@@ -6291,7 +6595,7 @@ type Cancellation struct {
 
 func (x *Cancellation) Reset() {
 	*x = Cancellation{}
-	mi := &file_customs_v1_document_proto_msgTypes[52]
+	mi := &file_customs_v1_document_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6303,7 +6607,7 @@ func (x *Cancellation) String() string {
 func (*Cancellation) ProtoMessage() {}
 
 func (x *Cancellation) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[52]
+	mi := &file_customs_v1_document_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6316,7 +6620,7 @@ func (x *Cancellation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancellation.ProtoReflect.Descriptor instead.
 func (*Cancellation) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{52}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Cancellation) GetSubject() *Reference {
@@ -6391,7 +6695,7 @@ type GoodsDeclarationExtract struct {
 
 func (x *GoodsDeclarationExtract) Reset() {
 	*x = GoodsDeclarationExtract{}
-	mi := &file_customs_v1_document_proto_msgTypes[53]
+	mi := &file_customs_v1_document_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6403,7 +6707,7 @@ func (x *GoodsDeclarationExtract) String() string {
 func (*GoodsDeclarationExtract) ProtoMessage() {}
 
 func (x *GoodsDeclarationExtract) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[53]
+	mi := &file_customs_v1_document_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6416,7 +6720,7 @@ func (x *GoodsDeclarationExtract) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GoodsDeclarationExtract.ProtoReflect.Descriptor instead.
 func (*GoodsDeclarationExtract) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{53}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *GoodsDeclarationExtract) GetDeclaration() *RegistrationNumber {
@@ -6515,7 +6819,7 @@ type StatusQuery struct {
 
 func (x *StatusQuery) Reset() {
 	*x = StatusQuery{}
-	mi := &file_customs_v1_document_proto_msgTypes[54]
+	mi := &file_customs_v1_document_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6527,7 +6831,7 @@ func (x *StatusQuery) String() string {
 func (*StatusQuery) ProtoMessage() {}
 
 func (x *StatusQuery) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[54]
+	mi := &file_customs_v1_document_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6540,7 +6844,7 @@ func (x *StatusQuery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusQuery.ProtoReflect.Descriptor instead.
 func (*StatusQuery) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{54}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *StatusQuery) GetSystemIds() []string {
@@ -6573,7 +6877,7 @@ type PermitQuery struct {
 
 func (x *PermitQuery) Reset() {
 	*x = PermitQuery{}
-	mi := &file_customs_v1_document_proto_msgTypes[55]
+	mi := &file_customs_v1_document_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6585,7 +6889,7 @@ func (x *PermitQuery) String() string {
 func (*PermitQuery) ProtoMessage() {}
 
 func (x *PermitQuery) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[55]
+	mi := &file_customs_v1_document_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6598,7 +6902,7 @@ func (x *PermitQuery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PermitQuery.ProtoReflect.Descriptor instead.
 func (*PermitQuery) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{55}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *PermitQuery) GetPermits() []*DocumentReference {
@@ -6668,7 +6972,7 @@ type PermitAnswer struct {
 
 func (x *PermitAnswer) Reset() {
 	*x = PermitAnswer{}
-	mi := &file_customs_v1_document_proto_msgTypes[56]
+	mi := &file_customs_v1_document_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6680,7 +6984,7 @@ func (x *PermitAnswer) String() string {
 func (*PermitAnswer) ProtoMessage() {}
 
 func (x *PermitAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_customs_v1_document_proto_msgTypes[56]
+	mi := &file_customs_v1_document_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6693,7 +6997,7 @@ func (x *PermitAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PermitAnswer.ProtoReflect.Descriptor instead.
 func (*PermitAnswer) Descriptor() ([]byte, []int) {
-	return file_customs_v1_document_proto_rawDescGZIP(), []int{56}
+	return file_customs_v1_document_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *PermitAnswer) GetResults() []*AnswerResult {
@@ -6931,7 +7235,7 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
 	"extensions:\n" +
 	"\xaa\xbb\x18\x06\n" +
-	"\x04crew\"\xce\x05\n" +
+	"\x04crew\"\x84\x06\n" +
 	"\tTransport\x124\n" +
 	"\x04mode\x18\x01 \x01(\tB \xa2\xbb\x18\x1c\b\x02*\x0etransport-mode:\bModeCodeR\x04mode\x12)\n" +
 	"\rcontainerised\x18\x02 \x01(\bH\x00R\rcontainerised\x88\x01\x01\x12N\n" +
@@ -6946,12 +7250,13 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\apermits\x18\n" +
 	" \x03(\v2\x1d.customs.v1.DocumentReferenceB\x1a\xa2\xbb\x18\x16 \x142\x12AdditionalDocumentR\apermits\x12'\n" +
 	"\vtrain_index\x18\v \x01(\tB\x06\xa2\xbb\x18\x02\b\x11R\n" +
-	"trainIndex\x12=\n" +
+	"trainIndex\x124\n" +
+	"\x05seals\x18\f \x03(\v2\x10.customs.v1.SealB\f\xa2\xbb\x18\b c2\x04SealR\x05seals\x12=\n" +
 	"\n" +
 	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
 	"extensionsB\x10\n" +
 	"\x0e_containerisedB\b\n" +
-	"\x06_empty\"\xbf\x06\n" +
+	"\x06_empty\"\xf5\x06\n" +
 	"\aVehicle\x12+\n" +
 	"\x04role\x18\x01 \x01(\x0e2\x17.customs.v1.VehicleRoleR\x04role\x12.\n" +
 	"\fregistration\x18\x02 \x01(\tB\n" +
@@ -6972,7 +7277,8 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\ftrailer_type\x18\x0e \x01(\tB\x06\xa2\xbb\x18\x02\b\x04R\vtrailerType\x12\x19\n" +
 	"\x05empty\x18\x0f \x01(\bH\x01R\x05empty\x88\x01\x01\x12!\n" +
 	"\treturning\x18\x10 \x01(\bH\x02R\treturning\x88\x01\x01\x12/\n" +
-	"\x05owner\x18\x11 \x01(\v2\x11.customs.v1.PartyB\x06\xa2\xbb\x18\x02@\x01R\x05owner\x12=\n" +
+	"\x05owner\x18\x11 \x01(\v2\x11.customs.v1.PartyB\x06\xa2\xbb\x18\x02@\x01R\x05owner\x124\n" +
+	"\x05seals\x18\x12 \x03(\v2\x10.customs.v1.SealB\f\xa2\xbb\x18\b c2\x04SealR\x05seals\x12=\n" +
 	"\n" +
 	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
 	"extensions:!\xaa\xbb\x18\x1d\n" +
@@ -7071,7 +7377,7 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"extensionsB\b\n" +
 	"\x06_itemsB\v\n" +
 	"\t_packagesB\b\n" +
-	"\x06_pages\"\xee\x0f\n" +
+	"\x06_pages\"\xaf\x13\n" +
 	"\vConsignment\x126\n" +
 	"\bsequence\x18\x01 \x01(\rB\x15\xa2\xbb\x18\x11:\x0fSequenceNumericH\x00R\bsequence\x88\x01\x01\x12m\n" +
 	"\x12transport_document\x18\x02 \x01(\v2\x1d.customs.v1.DocumentReferenceB\x1f\xa2\xbb\x18\x1b2\x19TransportContractDocumentR\x11transportDocument\x12\x18\n" +
@@ -7104,13 +7410,18 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\atransit\x18\x1a \x01(\v2\x13.customs.v1.TransitR\atransit\x12(\n" +
 	"\rsame_vehicles\x18\x1b \x01(\bH\x01R\fsameVehicles\x88\x01\x01\x124\n" +
 	"\x05seals\x18\x1c \x03(\v2\x10.customs.v1.SealB\f\xa2\xbb\x18\b c2\x04SealR\x05seals\x12>\n" +
-	"\x0echange_reasons\x18\x1d \x03(\tB\x17\xa2\xbb\x18\x13\b\x03 \x03*\rchange-reasonR\rchangeReasons\x12=\n" +
+	"\x0echange_reasons\x18\x1d \x03(\tB\x17\xa2\xbb\x18\x13\b\x03 \x03*\rchange-reasonR\rchangeReasons\x12W\n" +
+	"\tdocuments\x18\x1e \x03(\v2\x1d.customs.v1.DocumentReferenceB\x1a\xa2\xbb\x18\x16 c2\x12AdditionalDocumentR\tdocuments\x12U\n" +
+	"\tpreceding\x18\x1f \x03(\v2\x1d.customs.v1.DocumentReferenceB\x18\xa2\xbb\x18\x14 c2\x10PreviousDocumentR\tpreceding\x12b\n" +
+	"\vinformation\x18  \x03(\v2!.customs.v1.AdditionalInformationB\x1d\xa2\xbb\x18\x19 c2\x15AdditionalInformationR\vinformation\x12P\n" +
+	"\x0egoods_location\x18! \x01(\v2\x14.customs.v1.LocationB\x13\xa2\xbb\x18\x0f2\rGoodsLocationR\rgoodsLocation\x12Y\n" +
+	"\x06actors\x18\" \x03(\v2\x1c.customs.v1.SupplyChainActorB#\xa2\xbb\x18\x1f c2\x19AEOMutualRecognitionParty@\x01R\x06actors\x12=\n" +
 	"\n" +
 	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
 	"extensions:0\xaa\xbb\x18,\n" +
 	"\vconsignment\x12\x14transportDocument.id\x1a\awaybillB\v\n" +
 	"\t_sequenceB\x10\n" +
-	"\x0e_same_vehicles\"\x97\x03\n" +
+	"\x0e_same_vehicles\"\xe3\x03\n" +
 	"\bLocation\x12\x1a\n" +
 	"\x02id\x18\x01 \x01(\tB\n" +
 	"\xa2\xbb\x18\x06\b#:\x02IDR\x02id\x12.\n" +
@@ -7120,10 +7431,14 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\x02at\x18\x05 \x01(\v2\x13.customs.v1.InstantR\x02at\x12$\n" +
 	"\x04date\x18\x06 \x01(\v2\x10.customs.v1.DateR\x04date\x12<\n" +
 	"\aaddress\x18\a \x01(\v2\x13.customs.v1.AddressB\r\xa2\xbb\x18\t2\aAddressR\aaddress\x12 \n" +
-	"\astation\x18\b \x01(\tB\x06\xa2\xbb\x18\x02\b\x06R\astation\x12=\n" +
+	"\astation\x18\b \x01(\tB\x06\xa2\xbb\x18\x02\b\x06R\astation\x12$\n" +
+	"\x04type\x18\t \x01(\tB\x10\xa2\xbb\x18\f\b\x03:\bTypeCodeR\x04type\x12$\n" +
+	"\tqualifier\x18\n" +
+	" \x01(\tB\x06\xa2\xbb\x18\x02\b\x03R\tqualifier\x12=\n" +
 	"\n" +
 	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
-	"extensions\"\x9a\b\n" +
+	"extensions\"\xae\n" +
+	"\n" +
 	"\tGoodsItem\x126\n" +
 	"\bsequence\x18\x01 \x01(\rB\x15\xa2\xbb\x18\x11:\x0fSequenceNumericH\x00R\bsequence\x88\x01\x01\x12I\n" +
 	"\vdescription\x18\x02 \x03(\v2\x10.customs.v1.TextB\x15\xa2\xbb\x18\x11 \b:\vDescriptionP\x01R\vdescription\x12:\n" +
@@ -7145,12 +7460,17 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"load_units\x18\f \x03(\tB\x17\xa2\xbb\x18\x13\b\x11 \xe7\aZ\floadUnits.idR\tloadUnits\x12W\n" +
 	"\tdocuments\x18\r \x03(\v2\x1d.customs.v1.DocumentReferenceB\x1a\xa2\xbb\x18\x16 c2\x12AdditionalDocumentR\tdocuments\x12U\n" +
 	"\tpreceding\x18\x0e \x03(\v2\x1d.customs.v1.DocumentReferenceB\x18\xa2\xbb\x18\x14 c2\x10PreviousDocumentR\tpreceding\x12@\n" +
-	"\tdangerous\x18\x0f \x03(\v2\x1a.customs.v1.DangerousGoodsB\x06\xa2\xbb\x18\x02 \tR\tdangerous\x12=\n" +
+	"\tdangerous\x18\x0f \x03(\v2\x1a.customs.v1.DangerousGoodsB\x06\xa2\xbb\x18\x02 \tR\tdangerous\x12\x1b\n" +
+	"\x06pieces\x18\x10 \x01(\x04H\x01R\x06pieces\x88\x01\x01\x12b\n" +
+	"\vinformation\x18\x11 \x03(\v2!.customs.v1.AdditionalInformationB\x1d\xa2\xbb\x18\x19 c2\x15AdditionalInformationR\vinformation\x12B\n" +
+	"\tconsignor\x18\x12 \x01(\v2\x11.customs.v1.PartyB\x11\xa2\xbb\x18\r2\tConsignor@\x01R\tconsignor\x12B\n" +
+	"\tconsignee\x18\x13 \x01(\v2\x11.customs.v1.PartyB\x11\xa2\xbb\x18\r2\tConsignee@\x01R\tconsignee\x12=\n" +
 	"\n" +
 	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
 	"extensions:\x14\xaa\xbb\x18\x10\n" +
 	"\x04item\x12\bsequenceB\v\n" +
-	"\t_sequence\"\xc4\x01\n" +
+	"\t_sequenceB\t\n" +
+	"\a_pieces\"\xc4\x01\n" +
 	"\x0eClassification\x125\n" +
 	"\x06scheme\x18\x01 \x01(\tB\x1d\xa2\xbb\x18\x19\b\b*\x15classification-schemeR\x06scheme\x12\x1e\n" +
 	"\x04code\x18\x02 \x01(\tB\n" +
@@ -7194,7 +7514,23 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
 	"extensions:\x12\xaa\xbb\x18\x0e\n" +
 	"\bdocument\x12\x02idB\a\n" +
-	"\x05_line\"\xab\x03\n" +
+	"\x05_line\"\x99\x02\n" +
+	"\x15AdditionalInformation\x12)\n" +
+	"\x04code\x18\x01 \x01(\tB\x15\xa2\xbb\x18\x11\b\x11:\rStatementCodeR\x04code\x12-\n" +
+	"\x04type\x18\x02 \x01(\tB\x19\xa2\xbb\x18\x15\b\x03:\x11StatementTypeCodeR\x04type\x12D\n" +
+	"\x04text\x18\x03 \x03(\v2\x10.customs.v1.TextB\x1e\xa2\xbb\x18\x1a \b:\x14StatementDescriptionP\x01R\x04text\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions:!\xaa\xbb\x18\x1d\n" +
+	"\x15additionalInformation\x12\x04code\"\xaf\x01\n" +
+	"\x10SupplyChainActor\x12$\n" +
+	"\x04role\x18\x01 \x01(\tB\x10\xa2\xbb\x18\f\b\x03:\bRoleCodeR\x04role\x12\x1a\n" +
+	"\x02id\x18\x02 \x01(\tB\n" +
+	"\xa2\xbb\x18\x06\b(:\x02IDR\x02id\x12=\n" +
+	"\n" +
+	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
+	"extensions:\x1a\xaa\xbb\x18\x16\n" +
+	"\x10supplyChainActor\x12\x02id\"\xab\x03\n" +
 	"\tGuarantee\x12*\n" +
 	"\x04kind\x18\x01 \x01(\tB\x16\xa2\xbb\x18\x12\b\x03*\x0eguarantee-kindR\x04kind\x121\n" +
 	"\treference\x18\x02 \x01(\tB\x13\xa2\xbb\x18\x0f\b2:\vReferenceIDR\treference\x121\n" +
@@ -7254,7 +7590,7 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"extensions:\x14\xaa\xbb\x18\x10\n" +
 	"\x0econtrolledItemB\n" +
 	"\n" +
-	"\b_present\"\x8c\f\n" +
+	"\b_present\"\xc9\r\n" +
 	"\x10PreArrivalNotice\x12\x1c\n" +
 	"\x05batch\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\b#R\x05batch\x124\n" +
 	"\bpurposes\x18\x02 \x03(\tB\x18\xa2\xbb\x18\x14\b\x02 \n" +
@@ -7285,12 +7621,15 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\blanguage\x18\x17 \x01(\tB\x06\xa2\xbb\x18\x02\b\fR\blanguage\x12(\n" +
 	"\rsame_vehicles\x18\x18 \x01(\bH\x01R\fsameVehicles\x88\x01\x01\x125\n" +
 	"\ventry_place\x18\x19 \x01(\v2\x14.customs.v1.LocationR\n" +
-	"entryPlace\x12=\n" +
+	"entryPlace\x12W\n" +
+	"\tdocuments\x18\x1a \x03(\v2\x1d.customs.v1.DocumentReferenceB\x1a\xa2\xbb\x18\x16 c2\x12AdditionalDocumentR\tdocuments\x12b\n" +
+	"\vinformation\x18\x1b \x03(\v2!.customs.v1.AdditionalInformationB\x1d\xa2\xbb\x18\x19 c2\x15AdditionalInformationR\vinformation\x12=\n" +
 	"\n" +
 	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
 	"extensionsB\x17\n" +
 	"\x15_declarant_is_carrierB\x10\n" +
-	"\x0e_same_vehicles\"\xd1\a\n" +
+	"\x0e_same_vehicles\"\xbc\n" +
+	"\n" +
 	"\x12TransitDeclaration\x12B\n" +
 	"\fregistration\x18\x01 \x01(\v2\x1e.customs.v1.RegistrationNumberR\fregistration\x12-\n" +
 	"\atransit\x18\x02 \x01(\v2\x13.customs.v1.TransitR\atransit\x12=\n" +
@@ -7308,10 +7647,15 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\tsignatory\x18\f \x01(\v2\x12.customs.v1.PersonB\x06\xa2\xbb\x18\x02@\x01R\tsignatory\x12(\n" +
 	"\x06signed\x18\r \x01(\v2\x10.customs.v1.DateR\x06signed\x12>\n" +
 	"\x10expected_arrival\x18\x0e \x01(\v2\x13.customs.v1.InstantR\x0fexpectedArrival\x12\"\n" +
-	"\blanguage\x18\x0f \x01(\tB\x06\xa2\xbb\x18\x02\b\fR\blanguage\x12=\n" +
+	"\blanguage\x18\x0f \x01(\tB\x06\xa2\xbb\x18\x02\b\fR\blanguage\x12W\n" +
+	"\tdocuments\x18\x10 \x03(\v2\x1d.customs.v1.DocumentReferenceB\x1a\xa2\xbb\x18\x16 c2\x12AdditionalDocumentR\tdocuments\x12b\n" +
+	"\vinformation\x18\x11 \x03(\v2!.customs.v1.AdditionalInformationB\x1d\xa2\xbb\x18\x19 c2\x15AdditionalInformationR\vinformation\x12I\n" +
+	"\fexit_offices\x18\x12 \x03(\v2\x12.customs.v1.OfficeB\x12\xa2\xbb\x18\x0e \t2\n" +
+	"ExitOfficeR\vexitOffices\x12a\n" +
+	"\x0eauthorisations\x18\x13 \x03(\v2\x1d.customs.v1.DocumentReferenceB\x1a\xa2\xbb\x18\x16 c2\x12AdditionalDocumentR\x0eauthorisations\x12=\n" +
 	"\n" +
 	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
-	"extensions\"\xe6\a\n" +
+	"extensions\"\xa3\t\n" +
 	"\bManifest\x12\x1c\n" +
 	"\x05batch\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\b#R\x05batch\x12;\n" +
 	"\tdirection\x18\x02 \x01(\x0e2\x1d.customs.v1.ManifestDirectionR\tdirection\x12*\n" +
@@ -7330,7 +7674,9 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\tunloading\x18\r \x01(\v2\x14.customs.v1.LocationB\x17\xa2\xbb\x18\x132\x11UnloadingLocationR\tunloading\x124\n" +
 	"\aremarks\x18\x0e \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\aremarks\x12/\n" +
 	"\bdeparted\x18\x0f \x01(\v2\x13.customs.v1.InstantR\bdeparted\x12\x1e\n" +
-	"\x06number\x18\x10 \x01(\tB\x06\xa2\xbb\x18\x02\b#R\x06number\x12=\n" +
+	"\x06number\x18\x10 \x01(\tB\x06\xa2\xbb\x18\x02\b#R\x06number\x12W\n" +
+	"\tdocuments\x18\x11 \x03(\v2\x1d.customs.v1.DocumentReferenceB\x1a\xa2\xbb\x18\x16 c2\x12AdditionalDocumentR\tdocuments\x12b\n" +
+	"\vinformation\x18\x12 \x03(\v2!.customs.v1.AdditionalInformationB\x1d\xa2\xbb\x18\x19 c2\x15AdditionalInformationR\vinformation\x12=\n" +
 	"\n" +
 	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
 	"extensions\"\x84\x06\n" +
@@ -7646,7 +7992,7 @@ func file_customs_v1_document_proto_rawDescGZIP() []byte {
 }
 
 var file_customs_v1_document_proto_enumTypes = make([]protoimpl.EnumInfo, 11)
-var file_customs_v1_document_proto_msgTypes = make([]protoimpl.MessageInfo, 57)
+var file_customs_v1_document_proto_msgTypes = make([]protoimpl.MessageInfo, 59)
 var file_customs_v1_document_proto_goTypes = []any{
 	(FunctionCode)(0),               // 0: customs.v1.FunctionCode
 	(ReferenceKind)(0),              // 1: customs.v1.ReferenceKind
@@ -7694,44 +8040,46 @@ var file_customs_v1_document_proto_goTypes = []any{
 	(*DangerousGoods)(nil),          // 43: customs.v1.DangerousGoods
 	(*Packaging)(nil),               // 44: customs.v1.Packaging
 	(*DocumentReference)(nil),       // 45: customs.v1.DocumentReference
-	(*Guarantee)(nil),               // 46: customs.v1.Guarantee
-	(*Tir)(nil),                     // 47: customs.v1.Tir
-	(*Transit)(nil),                 // 48: customs.v1.Transit
-	(*RegistrationNumber)(nil),      // 49: customs.v1.RegistrationNumber
-	(*ControlledItem)(nil),          // 50: customs.v1.ControlledItem
-	(*PreArrivalNotice)(nil),        // 51: customs.v1.PreArrivalNotice
-	(*TransitDeclaration)(nil),      // 52: customs.v1.TransitDeclaration
-	(*Manifest)(nil),                // 53: customs.v1.Manifest
-	(*VehicleReport)(nil),           // 54: customs.v1.VehicleReport
-	(*ArrivalReport)(nil),           // 55: customs.v1.ArrivalReport
-	(*Comparison)(nil),              // 56: customs.v1.Comparison
-	(*Difference)(nil),              // 57: customs.v1.Difference
-	(*Finding)(nil),                 // 58: customs.v1.Finding
-	(*InspectionResult)(nil),        // 59: customs.v1.InspectionResult
-	(*TransitEvent)(nil),            // 60: customs.v1.TransitEvent
-	(*Answer)(nil),                  // 61: customs.v1.Answer
-	(*AnswerResult)(nil),            // 62: customs.v1.AnswerResult
-	(*Cancellation)(nil),            // 63: customs.v1.Cancellation
-	(*GoodsDeclarationExtract)(nil), // 64: customs.v1.GoodsDeclarationExtract
-	(*StatusQuery)(nil),             // 65: customs.v1.StatusQuery
-	(*PermitQuery)(nil),             // 66: customs.v1.PermitQuery
-	(*PermitAnswer)(nil),            // 67: customs.v1.PermitAnswer
+	(*AdditionalInformation)(nil),   // 46: customs.v1.AdditionalInformation
+	(*SupplyChainActor)(nil),        // 47: customs.v1.SupplyChainActor
+	(*Guarantee)(nil),               // 48: customs.v1.Guarantee
+	(*Tir)(nil),                     // 49: customs.v1.Tir
+	(*Transit)(nil),                 // 50: customs.v1.Transit
+	(*RegistrationNumber)(nil),      // 51: customs.v1.RegistrationNumber
+	(*ControlledItem)(nil),          // 52: customs.v1.ControlledItem
+	(*PreArrivalNotice)(nil),        // 53: customs.v1.PreArrivalNotice
+	(*TransitDeclaration)(nil),      // 54: customs.v1.TransitDeclaration
+	(*Manifest)(nil),                // 55: customs.v1.Manifest
+	(*VehicleReport)(nil),           // 56: customs.v1.VehicleReport
+	(*ArrivalReport)(nil),           // 57: customs.v1.ArrivalReport
+	(*Comparison)(nil),              // 58: customs.v1.Comparison
+	(*Difference)(nil),              // 59: customs.v1.Difference
+	(*Finding)(nil),                 // 60: customs.v1.Finding
+	(*InspectionResult)(nil),        // 61: customs.v1.InspectionResult
+	(*TransitEvent)(nil),            // 62: customs.v1.TransitEvent
+	(*Answer)(nil),                  // 63: customs.v1.Answer
+	(*AnswerResult)(nil),            // 64: customs.v1.AnswerResult
+	(*Cancellation)(nil),            // 65: customs.v1.Cancellation
+	(*GoodsDeclarationExtract)(nil), // 66: customs.v1.GoodsDeclarationExtract
+	(*StatusQuery)(nil),             // 67: customs.v1.StatusQuery
+	(*PermitQuery)(nil),             // 68: customs.v1.PermitQuery
+	(*PermitAnswer)(nil),            // 69: customs.v1.PermitAnswer
 }
 var file_customs_v1_document_proto_depIdxs = []int32{
 	12,  // 0: customs.v1.Document.envelope:type_name -> customs.v1.Envelope
-	51,  // 1: customs.v1.Document.pre_arrival_notice:type_name -> customs.v1.PreArrivalNotice
-	52,  // 2: customs.v1.Document.transit_declaration:type_name -> customs.v1.TransitDeclaration
-	53,  // 3: customs.v1.Document.manifest:type_name -> customs.v1.Manifest
-	54,  // 4: customs.v1.Document.vehicle_report:type_name -> customs.v1.VehicleReport
-	55,  // 5: customs.v1.Document.arrival_report:type_name -> customs.v1.ArrivalReport
-	59,  // 6: customs.v1.Document.inspection_result:type_name -> customs.v1.InspectionResult
-	60,  // 7: customs.v1.Document.transit_event:type_name -> customs.v1.TransitEvent
-	61,  // 8: customs.v1.Document.answer:type_name -> customs.v1.Answer
-	63,  // 9: customs.v1.Document.cancellation:type_name -> customs.v1.Cancellation
-	64,  // 10: customs.v1.Document.goods_declaration_extract:type_name -> customs.v1.GoodsDeclarationExtract
-	65,  // 11: customs.v1.Document.status_query:type_name -> customs.v1.StatusQuery
-	66,  // 12: customs.v1.Document.permit_query:type_name -> customs.v1.PermitQuery
-	67,  // 13: customs.v1.Document.permit_answer:type_name -> customs.v1.PermitAnswer
+	53,  // 1: customs.v1.Document.pre_arrival_notice:type_name -> customs.v1.PreArrivalNotice
+	54,  // 2: customs.v1.Document.transit_declaration:type_name -> customs.v1.TransitDeclaration
+	55,  // 3: customs.v1.Document.manifest:type_name -> customs.v1.Manifest
+	56,  // 4: customs.v1.Document.vehicle_report:type_name -> customs.v1.VehicleReport
+	57,  // 5: customs.v1.Document.arrival_report:type_name -> customs.v1.ArrivalReport
+	61,  // 6: customs.v1.Document.inspection_result:type_name -> customs.v1.InspectionResult
+	62,  // 7: customs.v1.Document.transit_event:type_name -> customs.v1.TransitEvent
+	63,  // 8: customs.v1.Document.answer:type_name -> customs.v1.Answer
+	65,  // 9: customs.v1.Document.cancellation:type_name -> customs.v1.Cancellation
+	66,  // 10: customs.v1.Document.goods_declaration_extract:type_name -> customs.v1.GoodsDeclarationExtract
+	67,  // 11: customs.v1.Document.status_query:type_name -> customs.v1.StatusQuery
+	68,  // 12: customs.v1.Document.permit_query:type_name -> customs.v1.PermitQuery
+	69,  // 13: customs.v1.Document.permit_answer:type_name -> customs.v1.PermitAnswer
 	17,  // 14: customs.v1.Envelope.issued:type_name -> customs.v1.Instant
 	0,   // 15: customs.v1.Envelope.function:type_name -> customs.v1.FunctionCode
 	13,  // 16: customs.v1.Envelope.references:type_name -> customs.v1.Reference
@@ -7770,249 +8118,270 @@ var file_customs_v1_document_proto_depIdxs = []int32{
 	21,  // 49: customs.v1.Transport.gross_mass:type_name -> customs.v1.Weight
 	32,  // 50: customs.v1.Transport.itinerary:type_name -> customs.v1.ItineraryPoint
 	45,  // 51: customs.v1.Transport.permits:type_name -> customs.v1.DocumentReference
-	15,  // 52: customs.v1.Transport.extensions:type_name -> customs.v1.Extension
-	3,   // 53: customs.v1.Vehicle.role:type_name -> customs.v1.VehicleRole
-	21,  // 54: customs.v1.Vehicle.tare:type_name -> customs.v1.Weight
-	24,  // 55: customs.v1.Vehicle.owner:type_name -> customs.v1.Party
-	15,  // 56: customs.v1.Vehicle.extensions:type_name -> customs.v1.Extension
-	19,  // 57: customs.v1.ItineraryPoint.place:type_name -> customs.v1.Text
-	23,  // 58: customs.v1.ItineraryPoint.office:type_name -> customs.v1.Office
-	18,  // 59: customs.v1.ItineraryPoint.date:type_name -> customs.v1.Date
-	15,  // 60: customs.v1.ItineraryPoint.extensions:type_name -> customs.v1.Extension
-	4,   // 61: customs.v1.LoadUnit.kind:type_name -> customs.v1.LoadUnitKind
-	21,  // 62: customs.v1.LoadUnit.tare:type_name -> customs.v1.Weight
-	35,  // 63: customs.v1.LoadUnit.seals:type_name -> customs.v1.Seal
-	34,  // 64: customs.v1.LoadUnit.assignments:type_name -> customs.v1.Assignment
-	19,  // 65: customs.v1.LoadUnit.remarks:type_name -> customs.v1.Text
-	15,  // 66: customs.v1.LoadUnit.extensions:type_name -> customs.v1.Extension
-	17,  // 67: customs.v1.Assignment.since:type_name -> customs.v1.Instant
-	23,  // 68: customs.v1.Assignment.office:type_name -> customs.v1.Office
-	19,  // 69: customs.v1.Assignment.reason:type_name -> customs.v1.Text
-	15,  // 70: customs.v1.Assignment.extensions:type_name -> customs.v1.Extension
-	37,  // 71: customs.v1.Seal.events:type_name -> customs.v1.SealEvent
-	15,  // 72: customs.v1.Seal.extensions:type_name -> customs.v1.Extension
-	15,  // 73: customs.v1.Attachment.extensions:type_name -> customs.v1.Extension
-	5,   // 74: customs.v1.SealEvent.kind:type_name -> customs.v1.SealEventKind
-	23,  // 75: customs.v1.SealEvent.office:type_name -> customs.v1.Office
-	17,  // 76: customs.v1.SealEvent.at:type_name -> customs.v1.Instant
-	15,  // 77: customs.v1.SealEvent.extensions:type_name -> customs.v1.Extension
-	21,  // 78: customs.v1.Totals.gross_mass:type_name -> customs.v1.Weight
-	20,  // 79: customs.v1.Totals.value:type_name -> customs.v1.Money
-	22,  // 80: customs.v1.Totals.volume:type_name -> customs.v1.Measure
-	21,  // 81: customs.v1.Totals.net_mass:type_name -> customs.v1.Weight
-	15,  // 82: customs.v1.Totals.extensions:type_name -> customs.v1.Extension
-	45,  // 83: customs.v1.Consignment.transport_document:type_name -> customs.v1.DocumentReference
-	38,  // 84: customs.v1.Consignment.totals:type_name -> customs.v1.Totals
-	24,  // 85: customs.v1.Consignment.consignor:type_name -> customs.v1.Party
-	24,  // 86: customs.v1.Consignment.consignee:type_name -> customs.v1.Party
-	24,  // 87: customs.v1.Consignment.notify:type_name -> customs.v1.Party
-	24,  // 88: customs.v1.Consignment.seller:type_name -> customs.v1.Party
-	24,  // 89: customs.v1.Consignment.buyer:type_name -> customs.v1.Party
-	40,  // 90: customs.v1.Consignment.loading:type_name -> customs.v1.Location
-	40,  // 91: customs.v1.Consignment.unloading:type_name -> customs.v1.Location
-	40,  // 92: customs.v1.Consignment.destination:type_name -> customs.v1.Location
-	41,  // 93: customs.v1.Consignment.items:type_name -> customs.v1.GoodsItem
-	24,  // 94: customs.v1.Consignment.consolidator:type_name -> customs.v1.Party
-	24,  // 95: customs.v1.Consignment.deconsolidator:type_name -> customs.v1.Party
-	28,  // 96: customs.v1.Consignment.dangerous_goods_contact:type_name -> customs.v1.Contact
-	23,  // 97: customs.v1.Consignment.transit_office:type_name -> customs.v1.Office
-	45,  // 98: customs.v1.Consignment.export_declaration:type_name -> customs.v1.DocumentReference
-	48,  // 99: customs.v1.Consignment.transit:type_name -> customs.v1.Transit
-	35,  // 100: customs.v1.Consignment.seals:type_name -> customs.v1.Seal
-	15,  // 101: customs.v1.Consignment.extensions:type_name -> customs.v1.Extension
-	19,  // 102: customs.v1.Location.name:type_name -> customs.v1.Text
-	23,  // 103: customs.v1.Location.office:type_name -> customs.v1.Office
-	17,  // 104: customs.v1.Location.at:type_name -> customs.v1.Instant
-	18,  // 105: customs.v1.Location.date:type_name -> customs.v1.Date
-	26,  // 106: customs.v1.Location.address:type_name -> customs.v1.Address
-	15,  // 107: customs.v1.Location.extensions:type_name -> customs.v1.Extension
-	19,  // 108: customs.v1.GoodsItem.description:type_name -> customs.v1.Text
-	19,  // 109: customs.v1.GoodsItem.supplement:type_name -> customs.v1.Text
-	42,  // 110: customs.v1.GoodsItem.classifications:type_name -> customs.v1.Classification
-	21,  // 111: customs.v1.GoodsItem.gross_mass:type_name -> customs.v1.Weight
-	21,  // 112: customs.v1.GoodsItem.net_mass:type_name -> customs.v1.Weight
-	22,  // 113: customs.v1.GoodsItem.supplementary:type_name -> customs.v1.Measure
-	44,  // 114: customs.v1.GoodsItem.packages:type_name -> customs.v1.Packaging
-	20,  // 115: customs.v1.GoodsItem.value:type_name -> customs.v1.Money
-	45,  // 116: customs.v1.GoodsItem.documents:type_name -> customs.v1.DocumentReference
-	45,  // 117: customs.v1.GoodsItem.preceding:type_name -> customs.v1.DocumentReference
-	43,  // 118: customs.v1.GoodsItem.dangerous:type_name -> customs.v1.DangerousGoods
-	15,  // 119: customs.v1.GoodsItem.extensions:type_name -> customs.v1.Extension
-	15,  // 120: customs.v1.Classification.extensions:type_name -> customs.v1.Extension
-	15,  // 121: customs.v1.DangerousGoods.extensions:type_name -> customs.v1.Extension
-	15,  // 122: customs.v1.Packaging.extensions:type_name -> customs.v1.Extension
-	18,  // 123: customs.v1.DocumentReference.date:type_name -> customs.v1.Date
-	19,  // 124: customs.v1.DocumentReference.name:type_name -> customs.v1.Text
-	23,  // 125: customs.v1.DocumentReference.office:type_name -> customs.v1.Office
-	18,  // 126: customs.v1.DocumentReference.valid_until:type_name -> customs.v1.Date
-	19,  // 127: customs.v1.DocumentReference.place:type_name -> customs.v1.Text
-	15,  // 128: customs.v1.DocumentReference.extensions:type_name -> customs.v1.Extension
-	20,  // 129: customs.v1.Guarantee.amount:type_name -> customs.v1.Money
-	24,  // 130: customs.v1.Guarantee.guarantor:type_name -> customs.v1.Party
-	18,  // 131: customs.v1.Guarantee.valid_until:type_name -> customs.v1.Date
-	15,  // 132: customs.v1.Guarantee.extensions:type_name -> customs.v1.Extension
-	15,  // 133: customs.v1.Tir.extensions:type_name -> customs.v1.Extension
-	23,  // 134: customs.v1.Transit.destination:type_name -> customs.v1.Office
-	47,  // 135: customs.v1.Transit.tir:type_name -> customs.v1.Tir
-	46,  // 136: customs.v1.Transit.guarantees:type_name -> customs.v1.Guarantee
-	18,  // 137: customs.v1.Transit.time_limit:type_name -> customs.v1.Date
-	40,  // 138: customs.v1.Transit.destination_place:type_name -> customs.v1.Location
-	31,  // 139: customs.v1.Transit.vehicles:type_name -> customs.v1.Vehicle
-	15,  // 140: customs.v1.Transit.extensions:type_name -> customs.v1.Extension
-	18,  // 141: customs.v1.RegistrationNumber.date:type_name -> customs.v1.Date
-	15,  // 142: customs.v1.RegistrationNumber.extensions:type_name -> customs.v1.Extension
-	19,  // 143: customs.v1.ControlledItem.description:type_name -> customs.v1.Text
-	15,  // 144: customs.v1.ControlledItem.extensions:type_name -> customs.v1.Extension
-	23,  // 145: customs.v1.PreArrivalNotice.exit_office:type_name -> customs.v1.Office
-	23,  // 146: customs.v1.PreArrivalNotice.entry_office:type_name -> customs.v1.Office
-	24,  // 147: customs.v1.PreArrivalNotice.declarant:type_name -> customs.v1.Party
-	24,  // 148: customs.v1.PreArrivalNotice.carrier:type_name -> customs.v1.Party
-	24,  // 149: customs.v1.PreArrivalNotice.agent:type_name -> customs.v1.Party
-	24,  // 150: customs.v1.PreArrivalNotice.submitter:type_name -> customs.v1.Party
-	30,  // 151: customs.v1.PreArrivalNotice.transport:type_name -> customs.v1.Transport
-	33,  // 152: customs.v1.PreArrivalNotice.load_units:type_name -> customs.v1.LoadUnit
-	48,  // 153: customs.v1.PreArrivalNotice.transit:type_name -> customs.v1.Transit
-	38,  // 154: customs.v1.PreArrivalNotice.totals:type_name -> customs.v1.Totals
-	39,  // 155: customs.v1.PreArrivalNotice.consignments:type_name -> customs.v1.Consignment
-	50,  // 156: customs.v1.PreArrivalNotice.controlled_items:type_name -> customs.v1.ControlledItem
-	17,  // 157: customs.v1.PreArrivalNotice.departed:type_name -> customs.v1.Instant
-	17,  // 158: customs.v1.PreArrivalNotice.expected_arrival:type_name -> customs.v1.Instant
-	49,  // 159: customs.v1.PreArrivalNotice.registration:type_name -> customs.v1.RegistrationNumber
-	49,  // 160: customs.v1.PreArrivalNotice.changes:type_name -> customs.v1.RegistrationNumber
-	19,  // 161: customs.v1.PreArrivalNotice.remarks:type_name -> customs.v1.Text
-	40,  // 162: customs.v1.PreArrivalNotice.loading:type_name -> customs.v1.Location
-	40,  // 163: customs.v1.PreArrivalNotice.entry_place:type_name -> customs.v1.Location
-	15,  // 164: customs.v1.PreArrivalNotice.extensions:type_name -> customs.v1.Extension
-	49,  // 165: customs.v1.TransitDeclaration.registration:type_name -> customs.v1.RegistrationNumber
-	48,  // 166: customs.v1.TransitDeclaration.transit:type_name -> customs.v1.Transit
-	23,  // 167: customs.v1.TransitDeclaration.departure_office:type_name -> customs.v1.Office
-	23,  // 168: customs.v1.TransitDeclaration.transit_offices:type_name -> customs.v1.Office
-	23,  // 169: customs.v1.TransitDeclaration.entry_office:type_name -> customs.v1.Office
-	24,  // 170: customs.v1.TransitDeclaration.declarant:type_name -> customs.v1.Party
-	24,  // 171: customs.v1.TransitDeclaration.carrier:type_name -> customs.v1.Party
-	30,  // 172: customs.v1.TransitDeclaration.transport:type_name -> customs.v1.Transport
-	33,  // 173: customs.v1.TransitDeclaration.load_units:type_name -> customs.v1.LoadUnit
-	38,  // 174: customs.v1.TransitDeclaration.totals:type_name -> customs.v1.Totals
-	39,  // 175: customs.v1.TransitDeclaration.consignments:type_name -> customs.v1.Consignment
-	29,  // 176: customs.v1.TransitDeclaration.signatory:type_name -> customs.v1.Person
-	18,  // 177: customs.v1.TransitDeclaration.signed:type_name -> customs.v1.Date
-	17,  // 178: customs.v1.TransitDeclaration.expected_arrival:type_name -> customs.v1.Instant
-	15,  // 179: customs.v1.TransitDeclaration.extensions:type_name -> customs.v1.Extension
-	6,   // 180: customs.v1.Manifest.direction:type_name -> customs.v1.ManifestDirection
-	23,  // 181: customs.v1.Manifest.office:type_name -> customs.v1.Office
-	23,  // 182: customs.v1.Manifest.partner_office:type_name -> customs.v1.Office
-	24,  // 183: customs.v1.Manifest.carrier:type_name -> customs.v1.Party
-	24,  // 184: customs.v1.Manifest.agent:type_name -> customs.v1.Party
-	24,  // 185: customs.v1.Manifest.submitter:type_name -> customs.v1.Party
-	30,  // 186: customs.v1.Manifest.transport:type_name -> customs.v1.Transport
-	33,  // 187: customs.v1.Manifest.load_units:type_name -> customs.v1.LoadUnit
-	38,  // 188: customs.v1.Manifest.totals:type_name -> customs.v1.Totals
-	39,  // 189: customs.v1.Manifest.consignments:type_name -> customs.v1.Consignment
-	40,  // 190: customs.v1.Manifest.loading:type_name -> customs.v1.Location
-	40,  // 191: customs.v1.Manifest.unloading:type_name -> customs.v1.Location
-	19,  // 192: customs.v1.Manifest.remarks:type_name -> customs.v1.Text
-	17,  // 193: customs.v1.Manifest.departed:type_name -> customs.v1.Instant
-	15,  // 194: customs.v1.Manifest.extensions:type_name -> customs.v1.Extension
-	7,   // 195: customs.v1.VehicleReport.kind:type_name -> customs.v1.VehicleReportKind
-	23,  // 196: customs.v1.VehicleReport.office:type_name -> customs.v1.Office
-	24,  // 197: customs.v1.VehicleReport.carrier:type_name -> customs.v1.Party
-	24,  // 198: customs.v1.VehicleReport.submitter:type_name -> customs.v1.Party
-	30,  // 199: customs.v1.VehicleReport.transport:type_name -> customs.v1.Transport
-	33,  // 200: customs.v1.VehicleReport.load_units:type_name -> customs.v1.LoadUnit
-	40,  // 201: customs.v1.VehicleReport.loading:type_name -> customs.v1.Location
-	40,  // 202: customs.v1.VehicleReport.unloading:type_name -> customs.v1.Location
-	17,  // 203: customs.v1.VehicleReport.at:type_name -> customs.v1.Instant
-	19,  // 204: customs.v1.VehicleReport.remarks:type_name -> customs.v1.Text
-	15,  // 205: customs.v1.VehicleReport.extensions:type_name -> customs.v1.Extension
-	23,  // 206: customs.v1.ArrivalReport.office:type_name -> customs.v1.Office
-	17,  // 207: customs.v1.ArrivalReport.at:type_name -> customs.v1.Instant
-	30,  // 208: customs.v1.ArrivalReport.transport:type_name -> customs.v1.Transport
-	33,  // 209: customs.v1.ArrivalReport.load_units:type_name -> customs.v1.LoadUnit
-	38,  // 210: customs.v1.ArrivalReport.totals:type_name -> customs.v1.Totals
-	19,  // 211: customs.v1.ArrivalReport.remarks:type_name -> customs.v1.Text
-	39,  // 212: customs.v1.ArrivalReport.consignments:type_name -> customs.v1.Consignment
-	40,  // 213: customs.v1.ArrivalReport.loading:type_name -> customs.v1.Location
-	40,  // 214: customs.v1.ArrivalReport.unloading:type_name -> customs.v1.Location
-	17,  // 215: customs.v1.ArrivalReport.started:type_name -> customs.v1.Instant
-	24,  // 216: customs.v1.ArrivalReport.submitter:type_name -> customs.v1.Party
-	24,  // 217: customs.v1.ArrivalReport.representative:type_name -> customs.v1.Party
-	10,  // 218: customs.v1.ArrivalReport.kind:type_name -> customs.v1.ArrivalReportKind
-	56,  // 219: customs.v1.ArrivalReport.comparison:type_name -> customs.v1.Comparison
-	36,  // 220: customs.v1.ArrivalReport.attachments:type_name -> customs.v1.Attachment
-	15,  // 221: customs.v1.ArrivalReport.extensions:type_name -> customs.v1.Extension
-	8,   // 222: customs.v1.Comparison.result:type_name -> customs.v1.ComparisonResult
-	57,  // 223: customs.v1.Comparison.differences:type_name -> customs.v1.Difference
-	15,  // 224: customs.v1.Comparison.extensions:type_name -> customs.v1.Extension
-	9,   // 225: customs.v1.Difference.severity:type_name -> customs.v1.DifferenceSeverity
-	58,  // 226: customs.v1.Difference.expected:type_name -> customs.v1.Finding
-	58,  // 227: customs.v1.Difference.found:type_name -> customs.v1.Finding
-	58,  // 228: customs.v1.Difference.tolerance:type_name -> customs.v1.Finding
-	58,  // 229: customs.v1.Difference.difference:type_name -> customs.v1.Finding
-	15,  // 230: customs.v1.Difference.extensions:type_name -> customs.v1.Extension
-	2,   // 231: customs.v1.Finding.method:type_name -> customs.v1.WeightMethod
-	15,  // 232: customs.v1.Finding.extensions:type_name -> customs.v1.Extension
-	13,  // 233: customs.v1.InspectionResult.subject:type_name -> customs.v1.Reference
-	23,  // 234: customs.v1.InspectionResult.office:type_name -> customs.v1.Office
-	17,  // 235: customs.v1.InspectionResult.at:type_name -> customs.v1.Instant
-	19,  // 236: customs.v1.InspectionResult.remarks:type_name -> customs.v1.Text
-	33,  // 237: customs.v1.InspectionResult.load_units:type_name -> customs.v1.LoadUnit
-	45,  // 238: customs.v1.InspectionResult.documents:type_name -> customs.v1.DocumentReference
-	36,  // 239: customs.v1.InspectionResult.attachments:type_name -> customs.v1.Attachment
-	15,  // 240: customs.v1.InspectionResult.extensions:type_name -> customs.v1.Extension
-	49,  // 241: customs.v1.TransitEvent.transit:type_name -> customs.v1.RegistrationNumber
-	23,  // 242: customs.v1.TransitEvent.office:type_name -> customs.v1.Office
-	17,  // 243: customs.v1.TransitEvent.at:type_name -> customs.v1.Instant
-	18,  // 244: customs.v1.TransitEvent.time_limit:type_name -> customs.v1.Date
-	47,  // 245: customs.v1.TransitEvent.tir:type_name -> customs.v1.Tir
-	19,  // 246: customs.v1.TransitEvent.remarks:type_name -> customs.v1.Text
-	23,  // 247: customs.v1.TransitEvent.destination:type_name -> customs.v1.Office
-	18,  // 248: customs.v1.TransitEvent.opened:type_name -> customs.v1.Date
-	18,  // 249: customs.v1.TransitEvent.ended:type_name -> customs.v1.Date
-	46,  // 250: customs.v1.TransitEvent.guarantee:type_name -> customs.v1.Guarantee
-	29,  // 251: customs.v1.TransitEvent.officer:type_name -> customs.v1.Person
-	24,  // 252: customs.v1.TransitEvent.carrier:type_name -> customs.v1.Party
-	30,  // 253: customs.v1.TransitEvent.transport:type_name -> customs.v1.Transport
-	38,  // 254: customs.v1.TransitEvent.totals:type_name -> customs.v1.Totals
-	45,  // 255: customs.v1.TransitEvent.certificate:type_name -> customs.v1.DocumentReference
-	33,  // 256: customs.v1.TransitEvent.load_units:type_name -> customs.v1.LoadUnit
-	15,  // 257: customs.v1.TransitEvent.extensions:type_name -> customs.v1.Extension
-	62,  // 258: customs.v1.Answer.results:type_name -> customs.v1.AnswerResult
-	49,  // 259: customs.v1.Answer.registration:type_name -> customs.v1.RegistrationNumber
-	23,  // 260: customs.v1.Answer.office:type_name -> customs.v1.Office
-	17,  // 261: customs.v1.Answer.registered:type_name -> customs.v1.Instant
-	47,  // 262: customs.v1.Answer.tir:type_name -> customs.v1.Tir
-	15,  // 263: customs.v1.Answer.extensions:type_name -> customs.v1.Extension
-	15,  // 264: customs.v1.AnswerResult.extensions:type_name -> customs.v1.Extension
-	13,  // 265: customs.v1.Cancellation.subject:type_name -> customs.v1.Reference
-	47,  // 266: customs.v1.Cancellation.tir:type_name -> customs.v1.Tir
-	19,  // 267: customs.v1.Cancellation.remarks:type_name -> customs.v1.Text
-	15,  // 268: customs.v1.Cancellation.extensions:type_name -> customs.v1.Extension
-	49,  // 269: customs.v1.GoodsDeclarationExtract.declaration:type_name -> customs.v1.RegistrationNumber
-	24,  // 270: customs.v1.GoodsDeclarationExtract.consignor:type_name -> customs.v1.Party
-	24,  // 271: customs.v1.GoodsDeclarationExtract.consignee:type_name -> customs.v1.Party
-	38,  // 272: customs.v1.GoodsDeclarationExtract.totals:type_name -> customs.v1.Totals
-	41,  // 273: customs.v1.GoodsDeclarationExtract.items:type_name -> customs.v1.GoodsItem
-	23,  // 274: customs.v1.GoodsDeclarationExtract.exit_office:type_name -> customs.v1.Office
-	15,  // 275: customs.v1.GoodsDeclarationExtract.extensions:type_name -> customs.v1.Extension
-	15,  // 276: customs.v1.StatusQuery.extensions:type_name -> customs.v1.Extension
-	45,  // 277: customs.v1.PermitQuery.permits:type_name -> customs.v1.DocumentReference
-	23,  // 278: customs.v1.PermitQuery.office:type_name -> customs.v1.Office
-	24,  // 279: customs.v1.PermitQuery.holder:type_name -> customs.v1.Party
-	42,  // 280: customs.v1.PermitQuery.classifications:type_name -> customs.v1.Classification
-	19,  // 281: customs.v1.PermitQuery.remarks:type_name -> customs.v1.Text
-	15,  // 282: customs.v1.PermitQuery.extensions:type_name -> customs.v1.Extension
-	62,  // 283: customs.v1.PermitAnswer.results:type_name -> customs.v1.AnswerResult
-	49,  // 284: customs.v1.PermitAnswer.registration:type_name -> customs.v1.RegistrationNumber
-	23,  // 285: customs.v1.PermitAnswer.office:type_name -> customs.v1.Office
-	17,  // 286: customs.v1.PermitAnswer.registered:type_name -> customs.v1.Instant
-	45,  // 287: customs.v1.PermitAnswer.permits:type_name -> customs.v1.DocumentReference
-	19,  // 288: customs.v1.PermitAnswer.remarks:type_name -> customs.v1.Text
-	15,  // 289: customs.v1.PermitAnswer.extensions:type_name -> customs.v1.Extension
-	290, // [290:290] is the sub-list for method output_type
-	290, // [290:290] is the sub-list for method input_type
-	290, // [290:290] is the sub-list for extension type_name
-	290, // [290:290] is the sub-list for extension extendee
-	0,   // [0:290] is the sub-list for field type_name
+	35,  // 52: customs.v1.Transport.seals:type_name -> customs.v1.Seal
+	15,  // 53: customs.v1.Transport.extensions:type_name -> customs.v1.Extension
+	3,   // 54: customs.v1.Vehicle.role:type_name -> customs.v1.VehicleRole
+	21,  // 55: customs.v1.Vehicle.tare:type_name -> customs.v1.Weight
+	24,  // 56: customs.v1.Vehicle.owner:type_name -> customs.v1.Party
+	35,  // 57: customs.v1.Vehicle.seals:type_name -> customs.v1.Seal
+	15,  // 58: customs.v1.Vehicle.extensions:type_name -> customs.v1.Extension
+	19,  // 59: customs.v1.ItineraryPoint.place:type_name -> customs.v1.Text
+	23,  // 60: customs.v1.ItineraryPoint.office:type_name -> customs.v1.Office
+	18,  // 61: customs.v1.ItineraryPoint.date:type_name -> customs.v1.Date
+	15,  // 62: customs.v1.ItineraryPoint.extensions:type_name -> customs.v1.Extension
+	4,   // 63: customs.v1.LoadUnit.kind:type_name -> customs.v1.LoadUnitKind
+	21,  // 64: customs.v1.LoadUnit.tare:type_name -> customs.v1.Weight
+	35,  // 65: customs.v1.LoadUnit.seals:type_name -> customs.v1.Seal
+	34,  // 66: customs.v1.LoadUnit.assignments:type_name -> customs.v1.Assignment
+	19,  // 67: customs.v1.LoadUnit.remarks:type_name -> customs.v1.Text
+	15,  // 68: customs.v1.LoadUnit.extensions:type_name -> customs.v1.Extension
+	17,  // 69: customs.v1.Assignment.since:type_name -> customs.v1.Instant
+	23,  // 70: customs.v1.Assignment.office:type_name -> customs.v1.Office
+	19,  // 71: customs.v1.Assignment.reason:type_name -> customs.v1.Text
+	15,  // 72: customs.v1.Assignment.extensions:type_name -> customs.v1.Extension
+	37,  // 73: customs.v1.Seal.events:type_name -> customs.v1.SealEvent
+	15,  // 74: customs.v1.Seal.extensions:type_name -> customs.v1.Extension
+	15,  // 75: customs.v1.Attachment.extensions:type_name -> customs.v1.Extension
+	5,   // 76: customs.v1.SealEvent.kind:type_name -> customs.v1.SealEventKind
+	23,  // 77: customs.v1.SealEvent.office:type_name -> customs.v1.Office
+	17,  // 78: customs.v1.SealEvent.at:type_name -> customs.v1.Instant
+	15,  // 79: customs.v1.SealEvent.extensions:type_name -> customs.v1.Extension
+	21,  // 80: customs.v1.Totals.gross_mass:type_name -> customs.v1.Weight
+	20,  // 81: customs.v1.Totals.value:type_name -> customs.v1.Money
+	22,  // 82: customs.v1.Totals.volume:type_name -> customs.v1.Measure
+	21,  // 83: customs.v1.Totals.net_mass:type_name -> customs.v1.Weight
+	15,  // 84: customs.v1.Totals.extensions:type_name -> customs.v1.Extension
+	45,  // 85: customs.v1.Consignment.transport_document:type_name -> customs.v1.DocumentReference
+	38,  // 86: customs.v1.Consignment.totals:type_name -> customs.v1.Totals
+	24,  // 87: customs.v1.Consignment.consignor:type_name -> customs.v1.Party
+	24,  // 88: customs.v1.Consignment.consignee:type_name -> customs.v1.Party
+	24,  // 89: customs.v1.Consignment.notify:type_name -> customs.v1.Party
+	24,  // 90: customs.v1.Consignment.seller:type_name -> customs.v1.Party
+	24,  // 91: customs.v1.Consignment.buyer:type_name -> customs.v1.Party
+	40,  // 92: customs.v1.Consignment.loading:type_name -> customs.v1.Location
+	40,  // 93: customs.v1.Consignment.unloading:type_name -> customs.v1.Location
+	40,  // 94: customs.v1.Consignment.destination:type_name -> customs.v1.Location
+	41,  // 95: customs.v1.Consignment.items:type_name -> customs.v1.GoodsItem
+	24,  // 96: customs.v1.Consignment.consolidator:type_name -> customs.v1.Party
+	24,  // 97: customs.v1.Consignment.deconsolidator:type_name -> customs.v1.Party
+	28,  // 98: customs.v1.Consignment.dangerous_goods_contact:type_name -> customs.v1.Contact
+	23,  // 99: customs.v1.Consignment.transit_office:type_name -> customs.v1.Office
+	45,  // 100: customs.v1.Consignment.export_declaration:type_name -> customs.v1.DocumentReference
+	50,  // 101: customs.v1.Consignment.transit:type_name -> customs.v1.Transit
+	35,  // 102: customs.v1.Consignment.seals:type_name -> customs.v1.Seal
+	45,  // 103: customs.v1.Consignment.documents:type_name -> customs.v1.DocumentReference
+	45,  // 104: customs.v1.Consignment.preceding:type_name -> customs.v1.DocumentReference
+	46,  // 105: customs.v1.Consignment.information:type_name -> customs.v1.AdditionalInformation
+	40,  // 106: customs.v1.Consignment.goods_location:type_name -> customs.v1.Location
+	47,  // 107: customs.v1.Consignment.actors:type_name -> customs.v1.SupplyChainActor
+	15,  // 108: customs.v1.Consignment.extensions:type_name -> customs.v1.Extension
+	19,  // 109: customs.v1.Location.name:type_name -> customs.v1.Text
+	23,  // 110: customs.v1.Location.office:type_name -> customs.v1.Office
+	17,  // 111: customs.v1.Location.at:type_name -> customs.v1.Instant
+	18,  // 112: customs.v1.Location.date:type_name -> customs.v1.Date
+	26,  // 113: customs.v1.Location.address:type_name -> customs.v1.Address
+	15,  // 114: customs.v1.Location.extensions:type_name -> customs.v1.Extension
+	19,  // 115: customs.v1.GoodsItem.description:type_name -> customs.v1.Text
+	19,  // 116: customs.v1.GoodsItem.supplement:type_name -> customs.v1.Text
+	42,  // 117: customs.v1.GoodsItem.classifications:type_name -> customs.v1.Classification
+	21,  // 118: customs.v1.GoodsItem.gross_mass:type_name -> customs.v1.Weight
+	21,  // 119: customs.v1.GoodsItem.net_mass:type_name -> customs.v1.Weight
+	22,  // 120: customs.v1.GoodsItem.supplementary:type_name -> customs.v1.Measure
+	44,  // 121: customs.v1.GoodsItem.packages:type_name -> customs.v1.Packaging
+	20,  // 122: customs.v1.GoodsItem.value:type_name -> customs.v1.Money
+	45,  // 123: customs.v1.GoodsItem.documents:type_name -> customs.v1.DocumentReference
+	45,  // 124: customs.v1.GoodsItem.preceding:type_name -> customs.v1.DocumentReference
+	43,  // 125: customs.v1.GoodsItem.dangerous:type_name -> customs.v1.DangerousGoods
+	46,  // 126: customs.v1.GoodsItem.information:type_name -> customs.v1.AdditionalInformation
+	24,  // 127: customs.v1.GoodsItem.consignor:type_name -> customs.v1.Party
+	24,  // 128: customs.v1.GoodsItem.consignee:type_name -> customs.v1.Party
+	15,  // 129: customs.v1.GoodsItem.extensions:type_name -> customs.v1.Extension
+	15,  // 130: customs.v1.Classification.extensions:type_name -> customs.v1.Extension
+	15,  // 131: customs.v1.DangerousGoods.extensions:type_name -> customs.v1.Extension
+	15,  // 132: customs.v1.Packaging.extensions:type_name -> customs.v1.Extension
+	18,  // 133: customs.v1.DocumentReference.date:type_name -> customs.v1.Date
+	19,  // 134: customs.v1.DocumentReference.name:type_name -> customs.v1.Text
+	23,  // 135: customs.v1.DocumentReference.office:type_name -> customs.v1.Office
+	18,  // 136: customs.v1.DocumentReference.valid_until:type_name -> customs.v1.Date
+	19,  // 137: customs.v1.DocumentReference.place:type_name -> customs.v1.Text
+	15,  // 138: customs.v1.DocumentReference.extensions:type_name -> customs.v1.Extension
+	19,  // 139: customs.v1.AdditionalInformation.text:type_name -> customs.v1.Text
+	15,  // 140: customs.v1.AdditionalInformation.extensions:type_name -> customs.v1.Extension
+	15,  // 141: customs.v1.SupplyChainActor.extensions:type_name -> customs.v1.Extension
+	20,  // 142: customs.v1.Guarantee.amount:type_name -> customs.v1.Money
+	24,  // 143: customs.v1.Guarantee.guarantor:type_name -> customs.v1.Party
+	18,  // 144: customs.v1.Guarantee.valid_until:type_name -> customs.v1.Date
+	15,  // 145: customs.v1.Guarantee.extensions:type_name -> customs.v1.Extension
+	15,  // 146: customs.v1.Tir.extensions:type_name -> customs.v1.Extension
+	23,  // 147: customs.v1.Transit.destination:type_name -> customs.v1.Office
+	49,  // 148: customs.v1.Transit.tir:type_name -> customs.v1.Tir
+	48,  // 149: customs.v1.Transit.guarantees:type_name -> customs.v1.Guarantee
+	18,  // 150: customs.v1.Transit.time_limit:type_name -> customs.v1.Date
+	40,  // 151: customs.v1.Transit.destination_place:type_name -> customs.v1.Location
+	31,  // 152: customs.v1.Transit.vehicles:type_name -> customs.v1.Vehicle
+	15,  // 153: customs.v1.Transit.extensions:type_name -> customs.v1.Extension
+	18,  // 154: customs.v1.RegistrationNumber.date:type_name -> customs.v1.Date
+	15,  // 155: customs.v1.RegistrationNumber.extensions:type_name -> customs.v1.Extension
+	19,  // 156: customs.v1.ControlledItem.description:type_name -> customs.v1.Text
+	15,  // 157: customs.v1.ControlledItem.extensions:type_name -> customs.v1.Extension
+	23,  // 158: customs.v1.PreArrivalNotice.exit_office:type_name -> customs.v1.Office
+	23,  // 159: customs.v1.PreArrivalNotice.entry_office:type_name -> customs.v1.Office
+	24,  // 160: customs.v1.PreArrivalNotice.declarant:type_name -> customs.v1.Party
+	24,  // 161: customs.v1.PreArrivalNotice.carrier:type_name -> customs.v1.Party
+	24,  // 162: customs.v1.PreArrivalNotice.agent:type_name -> customs.v1.Party
+	24,  // 163: customs.v1.PreArrivalNotice.submitter:type_name -> customs.v1.Party
+	30,  // 164: customs.v1.PreArrivalNotice.transport:type_name -> customs.v1.Transport
+	33,  // 165: customs.v1.PreArrivalNotice.load_units:type_name -> customs.v1.LoadUnit
+	50,  // 166: customs.v1.PreArrivalNotice.transit:type_name -> customs.v1.Transit
+	38,  // 167: customs.v1.PreArrivalNotice.totals:type_name -> customs.v1.Totals
+	39,  // 168: customs.v1.PreArrivalNotice.consignments:type_name -> customs.v1.Consignment
+	52,  // 169: customs.v1.PreArrivalNotice.controlled_items:type_name -> customs.v1.ControlledItem
+	17,  // 170: customs.v1.PreArrivalNotice.departed:type_name -> customs.v1.Instant
+	17,  // 171: customs.v1.PreArrivalNotice.expected_arrival:type_name -> customs.v1.Instant
+	51,  // 172: customs.v1.PreArrivalNotice.registration:type_name -> customs.v1.RegistrationNumber
+	51,  // 173: customs.v1.PreArrivalNotice.changes:type_name -> customs.v1.RegistrationNumber
+	19,  // 174: customs.v1.PreArrivalNotice.remarks:type_name -> customs.v1.Text
+	40,  // 175: customs.v1.PreArrivalNotice.loading:type_name -> customs.v1.Location
+	40,  // 176: customs.v1.PreArrivalNotice.entry_place:type_name -> customs.v1.Location
+	45,  // 177: customs.v1.PreArrivalNotice.documents:type_name -> customs.v1.DocumentReference
+	46,  // 178: customs.v1.PreArrivalNotice.information:type_name -> customs.v1.AdditionalInformation
+	15,  // 179: customs.v1.PreArrivalNotice.extensions:type_name -> customs.v1.Extension
+	51,  // 180: customs.v1.TransitDeclaration.registration:type_name -> customs.v1.RegistrationNumber
+	50,  // 181: customs.v1.TransitDeclaration.transit:type_name -> customs.v1.Transit
+	23,  // 182: customs.v1.TransitDeclaration.departure_office:type_name -> customs.v1.Office
+	23,  // 183: customs.v1.TransitDeclaration.transit_offices:type_name -> customs.v1.Office
+	23,  // 184: customs.v1.TransitDeclaration.entry_office:type_name -> customs.v1.Office
+	24,  // 185: customs.v1.TransitDeclaration.declarant:type_name -> customs.v1.Party
+	24,  // 186: customs.v1.TransitDeclaration.carrier:type_name -> customs.v1.Party
+	30,  // 187: customs.v1.TransitDeclaration.transport:type_name -> customs.v1.Transport
+	33,  // 188: customs.v1.TransitDeclaration.load_units:type_name -> customs.v1.LoadUnit
+	38,  // 189: customs.v1.TransitDeclaration.totals:type_name -> customs.v1.Totals
+	39,  // 190: customs.v1.TransitDeclaration.consignments:type_name -> customs.v1.Consignment
+	29,  // 191: customs.v1.TransitDeclaration.signatory:type_name -> customs.v1.Person
+	18,  // 192: customs.v1.TransitDeclaration.signed:type_name -> customs.v1.Date
+	17,  // 193: customs.v1.TransitDeclaration.expected_arrival:type_name -> customs.v1.Instant
+	45,  // 194: customs.v1.TransitDeclaration.documents:type_name -> customs.v1.DocumentReference
+	46,  // 195: customs.v1.TransitDeclaration.information:type_name -> customs.v1.AdditionalInformation
+	23,  // 196: customs.v1.TransitDeclaration.exit_offices:type_name -> customs.v1.Office
+	45,  // 197: customs.v1.TransitDeclaration.authorisations:type_name -> customs.v1.DocumentReference
+	15,  // 198: customs.v1.TransitDeclaration.extensions:type_name -> customs.v1.Extension
+	6,   // 199: customs.v1.Manifest.direction:type_name -> customs.v1.ManifestDirection
+	23,  // 200: customs.v1.Manifest.office:type_name -> customs.v1.Office
+	23,  // 201: customs.v1.Manifest.partner_office:type_name -> customs.v1.Office
+	24,  // 202: customs.v1.Manifest.carrier:type_name -> customs.v1.Party
+	24,  // 203: customs.v1.Manifest.agent:type_name -> customs.v1.Party
+	24,  // 204: customs.v1.Manifest.submitter:type_name -> customs.v1.Party
+	30,  // 205: customs.v1.Manifest.transport:type_name -> customs.v1.Transport
+	33,  // 206: customs.v1.Manifest.load_units:type_name -> customs.v1.LoadUnit
+	38,  // 207: customs.v1.Manifest.totals:type_name -> customs.v1.Totals
+	39,  // 208: customs.v1.Manifest.consignments:type_name -> customs.v1.Consignment
+	40,  // 209: customs.v1.Manifest.loading:type_name -> customs.v1.Location
+	40,  // 210: customs.v1.Manifest.unloading:type_name -> customs.v1.Location
+	19,  // 211: customs.v1.Manifest.remarks:type_name -> customs.v1.Text
+	17,  // 212: customs.v1.Manifest.departed:type_name -> customs.v1.Instant
+	45,  // 213: customs.v1.Manifest.documents:type_name -> customs.v1.DocumentReference
+	46,  // 214: customs.v1.Manifest.information:type_name -> customs.v1.AdditionalInformation
+	15,  // 215: customs.v1.Manifest.extensions:type_name -> customs.v1.Extension
+	7,   // 216: customs.v1.VehicleReport.kind:type_name -> customs.v1.VehicleReportKind
+	23,  // 217: customs.v1.VehicleReport.office:type_name -> customs.v1.Office
+	24,  // 218: customs.v1.VehicleReport.carrier:type_name -> customs.v1.Party
+	24,  // 219: customs.v1.VehicleReport.submitter:type_name -> customs.v1.Party
+	30,  // 220: customs.v1.VehicleReport.transport:type_name -> customs.v1.Transport
+	33,  // 221: customs.v1.VehicleReport.load_units:type_name -> customs.v1.LoadUnit
+	40,  // 222: customs.v1.VehicleReport.loading:type_name -> customs.v1.Location
+	40,  // 223: customs.v1.VehicleReport.unloading:type_name -> customs.v1.Location
+	17,  // 224: customs.v1.VehicleReport.at:type_name -> customs.v1.Instant
+	19,  // 225: customs.v1.VehicleReport.remarks:type_name -> customs.v1.Text
+	15,  // 226: customs.v1.VehicleReport.extensions:type_name -> customs.v1.Extension
+	23,  // 227: customs.v1.ArrivalReport.office:type_name -> customs.v1.Office
+	17,  // 228: customs.v1.ArrivalReport.at:type_name -> customs.v1.Instant
+	30,  // 229: customs.v1.ArrivalReport.transport:type_name -> customs.v1.Transport
+	33,  // 230: customs.v1.ArrivalReport.load_units:type_name -> customs.v1.LoadUnit
+	38,  // 231: customs.v1.ArrivalReport.totals:type_name -> customs.v1.Totals
+	19,  // 232: customs.v1.ArrivalReport.remarks:type_name -> customs.v1.Text
+	39,  // 233: customs.v1.ArrivalReport.consignments:type_name -> customs.v1.Consignment
+	40,  // 234: customs.v1.ArrivalReport.loading:type_name -> customs.v1.Location
+	40,  // 235: customs.v1.ArrivalReport.unloading:type_name -> customs.v1.Location
+	17,  // 236: customs.v1.ArrivalReport.started:type_name -> customs.v1.Instant
+	24,  // 237: customs.v1.ArrivalReport.submitter:type_name -> customs.v1.Party
+	24,  // 238: customs.v1.ArrivalReport.representative:type_name -> customs.v1.Party
+	10,  // 239: customs.v1.ArrivalReport.kind:type_name -> customs.v1.ArrivalReportKind
+	58,  // 240: customs.v1.ArrivalReport.comparison:type_name -> customs.v1.Comparison
+	36,  // 241: customs.v1.ArrivalReport.attachments:type_name -> customs.v1.Attachment
+	15,  // 242: customs.v1.ArrivalReport.extensions:type_name -> customs.v1.Extension
+	8,   // 243: customs.v1.Comparison.result:type_name -> customs.v1.ComparisonResult
+	59,  // 244: customs.v1.Comparison.differences:type_name -> customs.v1.Difference
+	15,  // 245: customs.v1.Comparison.extensions:type_name -> customs.v1.Extension
+	9,   // 246: customs.v1.Difference.severity:type_name -> customs.v1.DifferenceSeverity
+	60,  // 247: customs.v1.Difference.expected:type_name -> customs.v1.Finding
+	60,  // 248: customs.v1.Difference.found:type_name -> customs.v1.Finding
+	60,  // 249: customs.v1.Difference.tolerance:type_name -> customs.v1.Finding
+	60,  // 250: customs.v1.Difference.difference:type_name -> customs.v1.Finding
+	15,  // 251: customs.v1.Difference.extensions:type_name -> customs.v1.Extension
+	2,   // 252: customs.v1.Finding.method:type_name -> customs.v1.WeightMethod
+	15,  // 253: customs.v1.Finding.extensions:type_name -> customs.v1.Extension
+	13,  // 254: customs.v1.InspectionResult.subject:type_name -> customs.v1.Reference
+	23,  // 255: customs.v1.InspectionResult.office:type_name -> customs.v1.Office
+	17,  // 256: customs.v1.InspectionResult.at:type_name -> customs.v1.Instant
+	19,  // 257: customs.v1.InspectionResult.remarks:type_name -> customs.v1.Text
+	33,  // 258: customs.v1.InspectionResult.load_units:type_name -> customs.v1.LoadUnit
+	45,  // 259: customs.v1.InspectionResult.documents:type_name -> customs.v1.DocumentReference
+	36,  // 260: customs.v1.InspectionResult.attachments:type_name -> customs.v1.Attachment
+	15,  // 261: customs.v1.InspectionResult.extensions:type_name -> customs.v1.Extension
+	51,  // 262: customs.v1.TransitEvent.transit:type_name -> customs.v1.RegistrationNumber
+	23,  // 263: customs.v1.TransitEvent.office:type_name -> customs.v1.Office
+	17,  // 264: customs.v1.TransitEvent.at:type_name -> customs.v1.Instant
+	18,  // 265: customs.v1.TransitEvent.time_limit:type_name -> customs.v1.Date
+	49,  // 266: customs.v1.TransitEvent.tir:type_name -> customs.v1.Tir
+	19,  // 267: customs.v1.TransitEvent.remarks:type_name -> customs.v1.Text
+	23,  // 268: customs.v1.TransitEvent.destination:type_name -> customs.v1.Office
+	18,  // 269: customs.v1.TransitEvent.opened:type_name -> customs.v1.Date
+	18,  // 270: customs.v1.TransitEvent.ended:type_name -> customs.v1.Date
+	48,  // 271: customs.v1.TransitEvent.guarantee:type_name -> customs.v1.Guarantee
+	29,  // 272: customs.v1.TransitEvent.officer:type_name -> customs.v1.Person
+	24,  // 273: customs.v1.TransitEvent.carrier:type_name -> customs.v1.Party
+	30,  // 274: customs.v1.TransitEvent.transport:type_name -> customs.v1.Transport
+	38,  // 275: customs.v1.TransitEvent.totals:type_name -> customs.v1.Totals
+	45,  // 276: customs.v1.TransitEvent.certificate:type_name -> customs.v1.DocumentReference
+	33,  // 277: customs.v1.TransitEvent.load_units:type_name -> customs.v1.LoadUnit
+	15,  // 278: customs.v1.TransitEvent.extensions:type_name -> customs.v1.Extension
+	64,  // 279: customs.v1.Answer.results:type_name -> customs.v1.AnswerResult
+	51,  // 280: customs.v1.Answer.registration:type_name -> customs.v1.RegistrationNumber
+	23,  // 281: customs.v1.Answer.office:type_name -> customs.v1.Office
+	17,  // 282: customs.v1.Answer.registered:type_name -> customs.v1.Instant
+	49,  // 283: customs.v1.Answer.tir:type_name -> customs.v1.Tir
+	15,  // 284: customs.v1.Answer.extensions:type_name -> customs.v1.Extension
+	15,  // 285: customs.v1.AnswerResult.extensions:type_name -> customs.v1.Extension
+	13,  // 286: customs.v1.Cancellation.subject:type_name -> customs.v1.Reference
+	49,  // 287: customs.v1.Cancellation.tir:type_name -> customs.v1.Tir
+	19,  // 288: customs.v1.Cancellation.remarks:type_name -> customs.v1.Text
+	15,  // 289: customs.v1.Cancellation.extensions:type_name -> customs.v1.Extension
+	51,  // 290: customs.v1.GoodsDeclarationExtract.declaration:type_name -> customs.v1.RegistrationNumber
+	24,  // 291: customs.v1.GoodsDeclarationExtract.consignor:type_name -> customs.v1.Party
+	24,  // 292: customs.v1.GoodsDeclarationExtract.consignee:type_name -> customs.v1.Party
+	38,  // 293: customs.v1.GoodsDeclarationExtract.totals:type_name -> customs.v1.Totals
+	41,  // 294: customs.v1.GoodsDeclarationExtract.items:type_name -> customs.v1.GoodsItem
+	23,  // 295: customs.v1.GoodsDeclarationExtract.exit_office:type_name -> customs.v1.Office
+	15,  // 296: customs.v1.GoodsDeclarationExtract.extensions:type_name -> customs.v1.Extension
+	15,  // 297: customs.v1.StatusQuery.extensions:type_name -> customs.v1.Extension
+	45,  // 298: customs.v1.PermitQuery.permits:type_name -> customs.v1.DocumentReference
+	23,  // 299: customs.v1.PermitQuery.office:type_name -> customs.v1.Office
+	24,  // 300: customs.v1.PermitQuery.holder:type_name -> customs.v1.Party
+	42,  // 301: customs.v1.PermitQuery.classifications:type_name -> customs.v1.Classification
+	19,  // 302: customs.v1.PermitQuery.remarks:type_name -> customs.v1.Text
+	15,  // 303: customs.v1.PermitQuery.extensions:type_name -> customs.v1.Extension
+	64,  // 304: customs.v1.PermitAnswer.results:type_name -> customs.v1.AnswerResult
+	51,  // 305: customs.v1.PermitAnswer.registration:type_name -> customs.v1.RegistrationNumber
+	23,  // 306: customs.v1.PermitAnswer.office:type_name -> customs.v1.Office
+	17,  // 307: customs.v1.PermitAnswer.registered:type_name -> customs.v1.Instant
+	45,  // 308: customs.v1.PermitAnswer.permits:type_name -> customs.v1.DocumentReference
+	19,  // 309: customs.v1.PermitAnswer.remarks:type_name -> customs.v1.Text
+	15,  // 310: customs.v1.PermitAnswer.extensions:type_name -> customs.v1.Extension
+	311, // [311:311] is the sub-list for method output_type
+	311, // [311:311] is the sub-list for method input_type
+	311, // [311:311] is the sub-list for extension type_name
+	311, // [311:311] is the sub-list for extension extendee
+	0,   // [0:311] is the sub-list for field type_name
 }
 
 func init() { file_customs_v1_document_proto_init() }
@@ -8045,21 +8414,21 @@ func file_customs_v1_document_proto_init() {
 	file_customs_v1_document_proto_msgTypes[30].OneofWrappers = []any{}
 	file_customs_v1_document_proto_msgTypes[33].OneofWrappers = []any{}
 	file_customs_v1_document_proto_msgTypes[34].OneofWrappers = []any{}
-	file_customs_v1_document_proto_msgTypes[36].OneofWrappers = []any{}
-	file_customs_v1_document_proto_msgTypes[39].OneofWrappers = []any{}
-	file_customs_v1_document_proto_msgTypes[40].OneofWrappers = []any{}
-	file_customs_v1_document_proto_msgTypes[44].OneofWrappers = []any{}
-	file_customs_v1_document_proto_msgTypes[45].OneofWrappers = []any{}
-	file_customs_v1_document_proto_msgTypes[49].OneofWrappers = []any{}
-	file_customs_v1_document_proto_msgTypes[50].OneofWrappers = []any{}
+	file_customs_v1_document_proto_msgTypes[38].OneofWrappers = []any{}
+	file_customs_v1_document_proto_msgTypes[41].OneofWrappers = []any{}
+	file_customs_v1_document_proto_msgTypes[42].OneofWrappers = []any{}
+	file_customs_v1_document_proto_msgTypes[46].OneofWrappers = []any{}
+	file_customs_v1_document_proto_msgTypes[47].OneofWrappers = []any{}
+	file_customs_v1_document_proto_msgTypes[51].OneofWrappers = []any{}
 	file_customs_v1_document_proto_msgTypes[52].OneofWrappers = []any{}
+	file_customs_v1_document_proto_msgTypes[54].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_customs_v1_document_proto_rawDesc), len(file_customs_v1_document_proto_rawDesc)),
 			NumEnums:      11,
-			NumMessages:   57,
+			NumMessages:   59,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
