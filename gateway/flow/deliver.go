@@ -183,10 +183,19 @@ func (g *Gateway) handOver(ctx context.Context, m store.Message, sealed seal.Sea
 		return g.acknowledgedUnsigned(ctx, m)
 	case answer.Later > 0: // it is sent until the receipt comes
 		g.couriers[m.Recipient].heard(ctx, now, nil)
-		m.LastError, m.NextAttempt = "", at.Add(answer.Later)
+		m.LastError = ""
+		waits(&m, at, answer.Later)
 		return g.tellOf(m, event.Event{Name: event.MessageHandedOver, Ends: m.NextAttempt}, g.conclude(ctx, m, reported{}, false))
 	}
 	return g.answered(ctx, m, made, sealed.Header(), answer, now)
+}
+
+// waits has a message be handed over again after a time, or when its validity ends, which it then does. One that is
+// over is asked about as ever.
+func waits(m *store.Message, at time.Time, wait time.Duration) {
+	if at.Before(m.ValidUntil) {
+		m.NextAttempt = earlier(at.Add(wait), m.ValidUntil.Add(1))
+	}
 }
 
 // acknowledgedUnsigned ends a message that its partner acknowledges without a signature. One of which it has signed
@@ -216,7 +225,7 @@ func (g *Gateway) answered(ctx context.Context, m store.Message, made *Output, o
 	}
 	g.stands(&m, receipt, store.Statement(signed), at)
 	if m.State == gateway.Received && answer.Later > 0 {
-		m.NextAttempt = at.Add(answer.Later)
+		waits(&m, at, answer.Later)
 	}
 	err = g.conclude(ctx, m, said, false)
 	told := event.Event{

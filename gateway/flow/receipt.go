@@ -74,7 +74,7 @@ func (g *Gateway) TakeSignedSignal(ctx context.Context, caller string, from []ga
 		}
 		g.stands(&now, receipt, store.Statement(r), at)
 		if now.State == gateway.Received && wait > 0 {
-			now.NextAttempt = at.Add(wait)
+			waits(&now, at, wait)
 		}
 		m = now
 		return errors.Join(tx.PutHeard(now), g.concluded(ctx, tx, now, said))

@@ -45,11 +45,17 @@ func (g *Gateway) TakeSignal(ctx context.Context, caller string, from []gateway.
 	if err != nil {
 		return "", err
 	}
+	at, news := g.Now(), false
+	if m.State != gateway.Sending {
+		return m.State, g.passedOver(ctx, caller, m, s.Verdict, raw)
+	}
+	if again := at.Add(s.Wait); s.Verdict == gateway.RCV && s.Wait > 0 && m.NextAttempt.After(again.Add(-s.Wait/2)) && !m.NextAttempt.After(again) {
+		return m.State, nil // it says so again
+	}
 	var refusal gateway.Faults
 	if s.Verdict == gateway.ERR {
 		refusal = g.relocate(ctx, m, nil, s.Refusal)
 	}
-	at, news := g.Now(), false
 	_, err = g.Store.Do(ctx, func(tx *store.Tx) error {
 		now, err := tx.Message(ctx, m.ID)
 		if err != nil {
@@ -66,7 +72,7 @@ func (g *Gateway) TakeSignal(ctx context.Context, caller string, from []gateway.
 		case s.Verdict == gateway.ERR:
 			now.State, now.Reason, said.refusal = gateway.Dead, unsignedRefusal, refusal
 		case s.Verdict == gateway.RCV && s.Wait > 0:
-			now.NextAttempt = at.Add(s.Wait)
+			waits(&now, at, s.Wait)
 		default:
 			now.State, now.Reason = gateway.Unsigned, ""
 		}
@@ -79,18 +85,19 @@ func (g *Gateway) TakeSignal(ctx context.Context, caller string, from []gateway.
 	if news {
 		return m.State, g.tellOf(m, event.Event{Name: event.MessageSignalled, Verdict: string(s.Verdict), Codes: event.CodesOf(refusal)}, nil)
 	}
-	switch {
-	case m.State == gateway.Received: // its signed verdict is waited for
-	case m.State == gateway.Unsigned && s.Verdict != gateway.ERR, m.State == gateway.Dead && m.Reason == unsignedRefusal && s.Verdict == gateway.ERR: // the same again
-	default:
-		return m.State, g.refuse(ctx, Caller{URI: caller}, raw, unexpectedSignal(s.Verdict))
-	}
-	return m.State, nil
+	return m.State, g.passedOver(ctx, caller, m, s.Verdict, raw)
 }
 
-// unexpectedSignal refuses a signal about a message that has ended.
-func unexpectedSignal(v gateway.Verdict) gateway.Fault {
-	return gateway.Fault{Code: gateway.SignalUnexpected, Severity: gateway.Error, Value: string(v), Expected: gateway.Say(gateway.WordMessageEnded)}
+// passedOver is what a signal comes to that changes nothing: it is refused unless the message waits for a signed verdict,
+// or has ended as it says.
+func (g *Gateway) passedOver(ctx context.Context, caller string, m store.Message, v gateway.Verdict, raw []byte) error {
+	refused := m.State == gateway.Dead && m.Reason == unsignedRefusal
+	if m.State == gateway.Received || m.State == gateway.Unsigned && v != gateway.ERR || refused && v == gateway.ERR {
+		return nil
+	}
+	return g.refuse(ctx, Caller{URI: caller}, raw, gateway.Fault{
+		Code: gateway.SignalUnexpected, Severity: gateway.Error, Value: string(v), Expected: gateway.Say(gateway.WordMessageEnded),
+	})
 }
 
 // refusedUnsigned ends a message that its partner refuses without a signature, and tells its submissions why. Made is

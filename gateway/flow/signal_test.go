@@ -84,6 +84,11 @@ func TestSignalsWithoutASignature(t *testing.T) {
 	if state, err := signal("RU", rcv); err != nil || state != gateway.Sending || !w.message(id).NextAttempt.Equal(w.clock.Now().Add(time.Hour)) {
 		t.Errorf("RCV: %s, %v, next %v", state, err, w.message(id).NextAttempt)
 	}
+	next := w.message(id).NextAttempt
+	w.clock.add(10 * time.Minute)
+	if state, err := signal("RU", rcv); err != nil || state != gateway.Sending || !w.message(id).NextAttempt.Equal(next) {
+		t.Errorf("RCV again: %s, %v, next %v", state, err, w.message(id).NextAttempt)
+	}
 	for i, c := range []struct {
 		signal flow.Signal
 		want   gateway.Code
@@ -102,6 +107,34 @@ func TestSignalsWithoutASignature(t *testing.T) {
 	w.deliver()
 	if state, err := signal("RU", flow.Signal{Verdict: gateway.RCV}); err != nil || state != gateway.Unsigned {
 		t.Errorf("%s, %v", state, err)
+	}
+}
+
+// TestAPartnerThatOnlyEverReceivesEndsNothing: however often RCV comes, signed or not, and however long the verdict is to be
+// waited for, the message ends with its validity.
+func TestAPartnerThatOnlyEverReceivesEndsNothing(t *testing.T) {
+	w, f := overAFolder(t, peer.Answer{Later: 24 * time.Hour})
+	id := w.notice()
+	w.deliver()
+	until := w.message(id).ValidUntil
+	for n := 0; w.clock.Now().Before(until); n++ {
+		if n > 10_000 {
+			t.Fatal("its validity never ends")
+		}
+		if _, err := w.cn.TakeSignal(t.Context(), "ru", []gateway.Administration{"RU"}, id, flow.Signal{Verdict: gateway.RCV, Wait: 24 * time.Hour}, []byte("signal")); err != nil {
+			t.Fatal(err)
+		}
+		if next := w.message(id).NextAttempt; next.After(until.Add(1)) {
+			t.Fatalf("the next attempt is at %v, behind %v", next, until)
+		}
+		w.clock.add(20 * time.Hour)
+	}
+	w.deliver()
+	if m := w.message(id); m.State != gateway.Dead || !strings.HasSuffix(m.Reason, gateway.OutcomeUnknown) {
+		t.Errorf("%s, %s", m.State, m.Reason)
+	}
+	if len(f.sent) != 1 {
+		t.Errorf("it is sent %d times", len(f.sent))
 	}
 }
 

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -173,7 +174,7 @@ func (x *exchange) delivered() {
 	for _, r := range receipt.Faults {
 		if receipt.Verdict == gateway.ERR && r.Severity == gateway.Error {
 			s.Errors = append(s.Errors, conversation.Error{
-				Code: x.with.Profile.Codes.Data, Description: r.Fault().Text(x.with.Profile.Fault.Language), Details: string(r.Code), Reference: r.Location,
+				Code: x.with.Profile.Codes.Data, Description: cmp.Or(r.Fault().Text(x.with.Profile.Fault.Language), string(r.Code)), Details: string(r.Code), Reference: r.Location,
 			})
 		}
 	}

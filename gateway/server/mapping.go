@@ -20,7 +20,7 @@ var kinds = map[string]exchangev1.MappingKind{
 	"table": exchangev1.MappingKind_TABLE, "profile": exchangev1.MappingKind_PROFILE, "join": exchangev1.MappingKind_JOIN,
 	"split": exchangev1.MappingKind_SPLIT, "code list": exchangev1.MappingKind_CODE_LIST, "rules": exchangev1.MappingKind_RULES,
 	"route": exchangev1.MappingKind_ROUTE, "tolerances": exchangev1.MappingKind_TOLERANCES, "containers": exchangev1.MappingKind_CONTAINERS,
-	"recognition": exchangev1.MappingKind_RECOGNITION,
+	"recognition": exchangev1.MappingKind_RECOGNITION, "conversation": exchangev1.MappingKind_CONVERSATION,
 }
 
 func (s holdings) List(ctx context.Context, r *exchangev1.ListMappingsRequest) (*exchangev1.ListMappingsResponse, error) {

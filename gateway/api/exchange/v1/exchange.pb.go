@@ -220,6 +220,7 @@ const (
 	MappingKind_TOLERANCES               MappingKind = 8
 	MappingKind_CONTAINERS               MappingKind = 9
 	MappingKind_RECOGNITION              MappingKind = 10
+	MappingKind_CONVERSATION             MappingKind = 11
 )
 
 // Enum value maps for MappingKind.
@@ -236,6 +237,7 @@ var (
 		8:  "TOLERANCES",
 		9:  "CONTAINERS",
 		10: "RECOGNITION",
+		11: "CONVERSATION",
 	}
 	MappingKind_value = map[string]int32{
 		"MAPPING_KIND_UNSPECIFIED": 0,
@@ -249,6 +251,7 @@ var (
 		"TOLERANCES":               8,
 		"CONTAINERS":               9,
 		"RECOGNITION":              10,
+		"CONVERSATION":             11,
 	}
 )
 
@@ -15217,7 +15220,7 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\x04Duty\x12\x14\n" +
 	"\x10DUTY_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
-	"\x06FILING\x10\x01*\xae\x01\n" +
+	"\x06FILING\x10\x01*\xc0\x01\n" +
 	"\vMappingKind\x12\x1c\n" +
 	"\x18MAPPING_KIND_UNSPECIFIED\x10\x00\x12\t\n" +
 	"\x05TABLE\x10\x01\x12\v\n" +
@@ -15232,7 +15235,8 @@ const file_exchange_v1_exchange_proto_rawDesc = "" +
 	"\n" +
 	"CONTAINERS\x10\t\x12\x0f\n" +
 	"\vRECOGNITION\x10\n" +
-	"*N\n" +
+	"\x12\x10\n" +
+	"\fCONVERSATION\x10\v*N\n" +
 	"\x04Form\x12\x14\n" +
 	"\x10FORM_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tCANONICAL\x10\x01\x12\x0f\n" +
