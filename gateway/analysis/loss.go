@@ -21,7 +21,7 @@ type LossKind string
 // documents are equal as a whole says nothing of it.
 const (
 	Kept      LossKind = "kept"      // the very text comes back at its place
-	Respelled LossKind = "respelled" // it comes back spelled otherwise, or from another place, and means the same
+	Respelled LossKind = "respelled" // it comes back spelled otherwise, or at another place, and means the same
 	Merged    LossKind = "merged"    // it comes back only with others: in one text, one sum or one element
 	Cut       LossKind = "cut"       // only its beginning comes back
 	Defaulted LossKind = "defaulted" // the document did not say it, the table does
@@ -102,10 +102,12 @@ func DocumentLoss(t *mapping.Table, d *customsv1.Document) (*Loss, gateway.Fault
 		}
 		w, unasked := held.find(f.At)
 		switch {
-		case back && f.Before == f.After && !c.al.apart(f.At, to):
-			f.Kind = Kept
-		case back && f.Before == f.After:
+		case back && f.Before == f.After && c.al.apart(f.At, to):
 			f.Kind, f.Note = Merged, "comes back as "+to
+		case back && f.Before == f.After && c.turned:
+			f.Kind, f.Note = Respelled, "comes back as "+to
+		case back && f.Before == f.After:
+			f.Kind = Kept
 		case back && alike(f.Before, f.After, fields[f.At]):
 			f.Kind = Respelled
 		case back && isCut(f.Before, f.After, fields[f.At]):
@@ -280,12 +282,13 @@ func (ls links) next(at, row string) (trace.Link, bool) {
 type comparison struct {
 	before, after []value
 	al            alignment
+	turned        bool // the value that is settled has come back before others that it stood behind
 }
 
 // judge has what becomes of every value settled. What came back and was not there is defaulted.
 func (c *comparison) judge(settle func(f *ValueLoss, to string, back bool)) *Loss {
 	loss := &Loss{}
-	came, used := index(c.after), map[string]bool{}
+	came, used, positions := index(c.after), map[string]bool{}, sequence{}
 	for _, v := range c.before {
 		f := ValueLoss{At: v.at, Before: v.text}
 		to := c.al.find(v.at)
@@ -293,6 +296,7 @@ func (c *comparison) judge(settle func(f *ValueLoss, to string, back bool)) *Los
 		if back {
 			f.After, used[to] = text, true
 		}
+		c.turned = back && positions.turned(to)
 		settle(&f, to, back)
 		loss.Values = append(loss.Values, f)
 	}

@@ -94,6 +94,10 @@ func TestLossIsJudgedByValueAndPlace(t *testing.T) {
 		}},
 		{"elements behind one that is not written", `  - {id: R1, to: m:Line, each: consignments, when: "ucr != 'A'", lossy: "A", rows: [{id: R2, to: m:Ucr, from: ucr}]}
 `, `{"manifest": {"consignments": [{"ucr": "A"}, {"ucr": "B"}]}}`, []string{"dropped consignments[0].ucr: A   R1; when ucr != 'A' does not hold; A"}},
+		{"lines of one waybill that are apart", `  - {id: R1, to: m:L, each: consignments.items, lossy: "waybills without lines", rows: [{id: R2, to: "@w", from: ^.ucr, key: true, required: true}, {id: R3, to: "@n", from: sequence}]}
+`, `<L w="A" n="1"/><L w="B" n="2"/><L w="A" n="3"/>`, []string{
+			"respelled L[3]/@w: A A A R2; comes back as L[2]/@w", "respelled L[3]/@n: 3 3 3 R3; comes back as L[2]/@n",
+		}},
 		{"read at one place and written at another", `  - {id: R1, to: m:Old, from: batch, direction: decode}
   - {id: R2, to: m:New, from: batch, direction: encode}
 `, `<Old>B</Old>`, []string{"respelled Old[1]: B B B R1; comes back as New[1]"}},

@@ -100,10 +100,10 @@ func (x *xmlComparison) value(f *ValueLoss, to string, back bool) {
 		f.Kind, f.Note = Unread, string(x.faults[f.At])
 	case x.read[f.At] == nil && !piece && within(x.unread, f.At):
 		f.Kind = Unread
-	case back && f.Before == f.After && nameOf(f.At) != nameOf(to):
-		f.Kind, f.Note = Respelled, "comes back as "+to
 	case back && f.Before == f.After && x.al.apart(f.At, to):
 		f.Kind, f.Note = Merged, "comes back as "+to
+	case back && f.Before == f.After && (x.turned || elsewhere(f.At, to)):
+		f.Kind, f.Note = Respelled, "comes back as "+to
 	case back && f.Before == f.After:
 		f.Kind = Kept
 	case piece || back && x.grown(f):
@@ -190,6 +190,11 @@ func (x *xmlComparison) refersAlike(path, again string) bool {
 		}
 	}
 	return len(was) == len(is)
+}
+
+// elsewhere reports whether two places are of different elements or attributes, whatever their positions.
+func elsewhere(here, there string) bool {
+	return selector.ReplaceAllString(here, "") != selector.ReplaceAllString(there, "")
 }
 
 // nameOf is an XPath without its last position.
