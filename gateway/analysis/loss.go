@@ -329,8 +329,9 @@ func alike(a, b string, of document.Field) bool {
 		other, otherErr := document.ParseNumber(b)
 		return err == nil && otherErr == nil && one.Cmp(other) == 0
 	}
-	one, _ := document.Legible(a, of.Prose())
-	other, _ := document.Legible(b, of.Prose())
+	prose := of.Rule != nil && of.Prose() // of a count or constant there is no field
+	one, _ := document.Legible(a, prose)
+	other, _ := document.Legible(b, prose)
 	return one == other || gateway.SameID(one, other)
 }
 

@@ -3,6 +3,8 @@ package analysis_test
 import (
 	"bytes"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -13,6 +15,8 @@ import (
 	"customs.example/gateway/document"
 	"customs.example/gateway/mapping"
 	"customs.example/gateway/schema"
+	"customs.example/gateway/xmltree"
+	"customs.example/mappings"
 )
 
 // losing is a table of a few rows.
@@ -147,5 +151,86 @@ func TestLossIsJudgedByValueAndPlace(t *testing.T) {
 				t.Errorf("it says %s", b.String())
 			}
 		})
+	}
+}
+
+// plainly is whether every text of a document stands at the very place where it stood, as no trace
+// was asked.
+func plainly(a, b *xmltree.Document) bool {
+	of := func(d *xmltree.Document) map[string]string {
+		out := map[string]string{}
+		for e := range d.Root.Walk() {
+			for _, attr := range e.Attrs {
+				out[e.AttrLocation(attr.Name).Expr] = attr.Value
+			}
+			if text := strings.TrimSpace(e.Text); text != "" {
+				out[e.Location().Expr] = text
+			}
+		}
+		return out
+	}
+	return cmp.Equal(of(a), of(b))
+}
+
+// What loss says of documents of every table agrees with a comparison that knows nothing of rows: nothing
+// is lost exactly where the same texts stand at the same places again. So it is with what the tables
+// write, with what partners write otherwise, and where one text is another.
+func TestLossAgreesWithAPlainComparison(t *testing.T) {
+	library := load(t, mappings.FS)
+	var files []string
+	for _, dir := range []string{"goldens", "inbound"} {
+		found, err := filepath.Glob("../../mappings/testdata/" + dir + "/*/*/*.xml")
+		if err != nil || len(found) == 0 {
+			t.Fatal(dir, err)
+		}
+		files = append(files, found...)
+	}
+	whole, told := 0, 0
+	judge := func(name string, table *mapping.Table, doc *xmltree.Document) {
+		loss, _ := analysis.XMLLoss(table, doc)
+		if loss == nil {
+			return // it cannot be written again
+		}
+		written, faults := schema.Parse(loss.Written, schema.DefaultLimits)
+		if written == nil {
+			t.Fatal(name, faults)
+		}
+		same := plainly(doc, written)
+		if is := loss.Counts[analysis.Kept] == len(loss.Values); is != same {
+			var b strings.Builder
+			_ = loss.Report(false).Text(&b)
+			t.Errorf("%s: the same texts at the same places: %t\n%s", name, same, b.String())
+		}
+		if told++; same {
+			whole++
+		}
+	}
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := strings.Join(strings.Split(filepath.ToSlash(filepath.Dir(file)), "/")[5:], "/")
+		table, ok := library.Table(id)
+		if !ok {
+			continue // of a profile
+		}
+		doc, faults := schema.Parse(raw, schema.DefaultLimits)
+		if doc == nil {
+			t.Fatal(file, faults)
+		}
+		judge(file, table, doc)
+		n := 0
+		for e := range doc.Root.Walk() { // each third text is another
+			if text := strings.TrimSpace(e.Text); text != "" && len(e.Children) == 0 {
+				if n++; n%3 == 0 {
+					e.Text = text + "7"
+				}
+			}
+		}
+		judge(file+", with other texts", table, doc)
+	}
+	if whole < 50 || told-whole < 20 {
+		t.Errorf("of %d documents nothing is lost of %d", told, whole)
 	}
 }
