@@ -53,7 +53,11 @@ type Loss struct {
 	Values  []ValueLoss      `json:"values"`
 	Refused []gateway.Report `json:"refused,omitempty"` // faults of the document, and of what is written of it
 
-	Written []byte `json:"-"` // what the table wrote
+	// Uncompared is how many values were read of XML that cannot be written again: the values are those
+	// that were not read, and the faults say why.
+	Uncompared int `json:"uncompared,omitempty"`
+
+	Written []byte `json:"-"` // what the table wrote; nil where it could not
 }
 
 // DocumentLoss writes a canonical document, reads it again and compares. The faults
@@ -137,8 +141,8 @@ func DocumentLoss(t *mapping.Table, d *customsv1.Document) (*Loss, gateway.Fault
 }
 
 // XMLLoss reads a document, writes it again and compares. It may be one that its schema or the table
-// refuses: then the loss is that of what can be read. The faults are the table's, and say, where
-// there is no loss, why it could not be written again.
+// refuses: then the loss is that of what can be read. The faults are the table's. Where they let nothing
+// be written again, the loss is what was not read.
 func XMLLoss(t *mapping.Table, doc *xmltree.Document) (*Loss, gateway.Faults) {
 	decoded := t.Decode(doc)
 	if decoded.Document == nil {
@@ -147,7 +151,7 @@ func XMLLoss(t *mapping.Table, doc *xmltree.Document) (*Loss, gateway.Faults) {
 	refused := errorsOf(decoded.Faults)
 	encoded, traced, faults := t.Encode(decoded.Document, true)
 	if encoded.IsZero() {
-		return nil, append(refused, mapping.Locate(faults, func(path string) gateway.Location {
+		return unread(t, doc, decoded), append(refused, mapping.Locate(faults, func(path string) gateway.Location {
 			l, _ := decoded.Trace.ByPath(path)
 			return l.Place
 		})...)
@@ -372,7 +376,10 @@ func (l *Loss) of(t *mapping.Table, from string) *Loss {
 // nothing is lost one line says so.
 func (l *Loss) Report(all bool) Report {
 	out := Report{Title: "loss in " + l.Table}
-	lost := 0
+	if l.Uncompared > 0 {
+		out.Title += fmt.Sprintf(": it cannot be written again, and %d values that are read are not compared", l.Uncompared)
+	}
+	lost := l.Uncompared
 	for _, f := range lossKinds {
 		if f != Kept && f != Respelled {
 			lost += l.Counts[f]

@@ -188,7 +188,7 @@ func TestLossAgreesWithAPlainComparison(t *testing.T) {
 	whole, told := 0, 0
 	judge := func(name string, table *mapping.Table, doc *xmltree.Document) {
 		loss, _ := analysis.XMLLoss(table, doc)
-		if loss == nil {
+		if loss == nil || loss.Uncompared > 0 {
 			return // it cannot be written again
 		}
 		written, faults := schema.Parse(loss.Written, schema.DefaultLimits)
