@@ -80,11 +80,14 @@ func DocumentLoss(t *mapping.Table, d *customsv1.Document) (*Loss, gateway.Fault
 		}
 	}
 	written, together := map[string][]trace.Link{}, map[string]trace.Link{}
+	var others []trace.Link // that another row reads
 	for _, l := range traced.Links(true) {
 		back, ok := read.next(l.Place.Expr, l.Row)
 		stands := derives(l) && back.Path != l.Path // for all of a list: it is of no one place
 		if ok && !stands && present[back.Path] {
 			al.pair(l.Path, back.Path)
+		} else if !ok && !l.Group && l.Path != "" && !derives(l) {
+			others = append(others, l)
 		}
 		switch {
 		case l.Group || l.Path == "":
@@ -93,6 +96,15 @@ func DocumentLoss(t *mapping.Table, d *customsv1.Document) (*Loss, gateway.Fault
 		}
 		if !l.Group && l.Path != "" && !stands {
 			written[l.Path] = append(written[l.Path], l)
+		}
+	}
+	at := map[string]trace.Link{}
+	for _, l := range decoded.Trace.Links(false) {
+		at[l.Place.Expr] = l
+	}
+	for _, l := range others {
+		if back, ok := at[l.Place.Expr]; ok && present[back.Path] && !derives(back) && lastStep(back.Path) == lastStep(l.Path) {
+			al.pair(l.Path, back.Path)
 		}
 	}
 	fields := fieldsOf(d)
@@ -204,6 +216,12 @@ func togetherAt(together map[string]trace.Link, at string) (trace.Link, bool) {
 		}
 	}
 	return trace.Link{}, false
+}
+
+// lastStep is the name at the end of an instance path.
+func lastStep(path string) string {
+	path = selector.ReplaceAllString(path, "")
+	return path[strings.LastIndexByte(path, '.')+1:]
 }
 
 // derives reports whether a link's value stands for all of a list.

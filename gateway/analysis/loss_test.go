@@ -102,6 +102,12 @@ func TestLossIsJudgedByValueAndPlace(t *testing.T) {
 `, `<L w="A" n="1"/><L w="B" n="2"/><L w="A" n="3"/>`, []string{
 			"respelled L[3]/@w: A A A R2; comes back as L[2]/@w", "respelled L[3]/@n: 3 3 3 R3; comes back as L[2]/@n",
 		}},
+		{"elements that another row reads", `  - {id: R1, to: m:V, each: transport.vehicles, when: "role == 'TRAILER'", rows: [{id: R2, to: "@n", from: registration}]}
+  - {id: R3, to: m:V, each: transport.vehicles, when: "role != 'TRAILER'", rows: [{id: R4, to: "@n", from: registration}]}
+`, `{"manifest": {"transport": {"vehicles": [{"registration": "A"}, {"role": "TRAILER", "registration": "B"}, {"registration": "C"}]}}}`, []string{
+			"dropped transport.vehicles[1].role: TRAILER   ",
+			"respelled transport.vehicles[1].registration: B B B R2; comes back as transport.vehicles[0].registration",
+		}},
 		{"read at one place and written at another", `  - {id: R1, to: m:Old, from: batch, direction: decode}
   - {id: R2, to: m:New, from: batch, direction: encode}
 `, `<Old>B</Old>`, []string{"respelled Old[1]: B B B R1; comes back as New[1]"}},
