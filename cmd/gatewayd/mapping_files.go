@@ -66,6 +66,9 @@ func loseDocument(b *bench, args []string) error {
 	if loss == nil {
 		return inEnglish.refuse(b.std.out, faults)
 	}
+	if loss.Written == nil {
+		return b.printLoss(loss, faults, nil)
+	}
 	written, err := b.chain.Check(b.ctx, t, loss.Written)
 	if err != nil {
 		return err

@@ -183,7 +183,7 @@ func (l *linter) wider(t *mapping.Table, info table.RowInfo, n *Node) {
 	if len(info.Language) > 0 {
 		path += ".value"
 	}
-	if n.MaxLength == 0 || path == "" || info.List != "" || info.Use != "" || info.Direction == "encode" {
+	if n.MaxLength == 0 || path == "" || info.List != "" || info.Use != "" || info.Like != "" || info.Direction == "encode" {
 		return
 	}
 	p, err := document.CompileFor(t.Kind(), path)

@@ -21,7 +21,7 @@ type LossKind string
 // documents are equal as a whole says nothing of it.
 const (
 	Kept      LossKind = "kept"      // the very text comes back at its place
-	Respelled LossKind = "respelled" // it comes back spelled otherwise, or from another place, and means the same
+	Respelled LossKind = "respelled" // it comes back spelled otherwise, or at another place, and means the same
 	Merged    LossKind = "merged"    // it comes back only with others: in one text, one sum or one element
 	Cut       LossKind = "cut"       // only its beginning comes back
 	Defaulted LossKind = "defaulted" // the document did not say it, the table does
@@ -53,7 +53,11 @@ type Loss struct {
 	Values  []ValueLoss      `json:"values"`
 	Refused []gateway.Report `json:"refused,omitempty"` // faults of the document, and of what is written of it
 
-	Written []byte `json:"-"` // what the table wrote
+	// Uncompared is how many values were read of XML that cannot be written again: the values are those
+	// that were not read, and the faults say why.
+	Uncompared int `json:"uncompared,omitempty"`
+
+	Written []byte `json:"-"` // what the table wrote; nil where it could not
 }
 
 // DocumentLoss writes a canonical document, reads it again and compares. The faults
@@ -76,11 +80,14 @@ func DocumentLoss(t *mapping.Table, d *customsv1.Document) (*Loss, gateway.Fault
 		}
 	}
 	written, together := map[string][]trace.Link{}, map[string]trace.Link{}
+	var others []trace.Link // that another row reads
 	for _, l := range traced.Links(true) {
 		back, ok := read.next(l.Place.Expr, l.Row)
 		stands := derives(l) && back.Path != l.Path // for all of a list: it is of no one place
 		if ok && !stands && present[back.Path] {
 			al.pair(l.Path, back.Path)
+		} else if !ok && !l.Group && l.Path != "" && !derives(l) {
+			others = append(others, l)
 		}
 		switch {
 		case l.Group || l.Path == "":
@@ -89,6 +96,15 @@ func DocumentLoss(t *mapping.Table, d *customsv1.Document) (*Loss, gateway.Fault
 		}
 		if !l.Group && l.Path != "" && !stands {
 			written[l.Path] = append(written[l.Path], l)
+		}
+	}
+	at := map[string]trace.Link{}
+	for _, l := range decoded.Trace.Links(false) {
+		at[l.Place.Expr] = l
+	}
+	for _, l := range others {
+		if back, ok := at[l.Place.Expr]; ok && present[back.Path] && !derives(back) && lastStep(back.Path) == lastStep(l.Path) {
+			al.pair(l.Path, back.Path)
 		}
 	}
 	fields := fieldsOf(d)
@@ -102,10 +118,12 @@ func DocumentLoss(t *mapping.Table, d *customsv1.Document) (*Loss, gateway.Fault
 		}
 		w, unasked := held.find(f.At)
 		switch {
-		case back && f.Before == f.After && !c.al.apart(f.At, to):
-			f.Kind = Kept
-		case back && f.Before == f.After:
+		case back && f.Before == f.After && c.al.apart(f.At, to):
 			f.Kind, f.Note = Merged, "comes back as "+to
+		case back && f.Before == f.After && c.turned:
+			f.Kind, f.Note = Respelled, "comes back as "+to
+		case back && f.Before == f.After:
+			f.Kind = Kept
 		case back && alike(f.Before, f.After, fields[f.At]):
 			f.Kind = Respelled
 		case back && isCut(f.Before, f.After, fields[f.At]):
@@ -135,8 +153,8 @@ func DocumentLoss(t *mapping.Table, d *customsv1.Document) (*Loss, gateway.Fault
 }
 
 // XMLLoss reads a document, writes it again and compares. It may be one that its schema or the table
-// refuses: then the loss is that of what can be read. The faults are the table's, and say, where
-// there is no loss, why it could not be written again.
+// refuses: then the loss is that of what can be read. The faults are the table's. Where they let nothing
+// be written again, the loss is what was not read.
 func XMLLoss(t *mapping.Table, doc *xmltree.Document) (*Loss, gateway.Faults) {
 	decoded := t.Decode(doc)
 	if decoded.Document == nil {
@@ -145,7 +163,7 @@ func XMLLoss(t *mapping.Table, doc *xmltree.Document) (*Loss, gateway.Faults) {
 	refused := errorsOf(decoded.Faults)
 	encoded, traced, faults := t.Encode(decoded.Document, true)
 	if encoded.IsZero() {
-		return nil, append(refused, mapping.Locate(faults, func(path string) gateway.Location {
+		return unread(t, doc, decoded), append(refused, mapping.Locate(faults, func(path string) gateway.Location {
 			l, _ := decoded.Trace.ByPath(path)
 			return l.Place
 		})...)
@@ -198,6 +216,12 @@ func togetherAt(together map[string]trace.Link, at string) (trace.Link, bool) {
 		}
 	}
 	return trace.Link{}, false
+}
+
+// lastStep is the name at the end of an instance path.
+func lastStep(path string) string {
+	path = selector.ReplaceAllString(path, "")
+	return path[strings.LastIndexByte(path, '.')+1:]
 }
 
 // derives reports whether a link's value stands for all of a list.
@@ -280,12 +304,13 @@ func (ls links) next(at, row string) (trace.Link, bool) {
 type comparison struct {
 	before, after []value
 	al            alignment
+	turned        bool // the value that is settled has come back before others that it stood behind
 }
 
 // judge has what becomes of every value settled. What came back and was not there is defaulted.
 func (c *comparison) judge(settle func(f *ValueLoss, to string, back bool)) *Loss {
 	loss := &Loss{}
-	came, used := index(c.after), map[string]bool{}
+	came, used, positions := index(c.after), map[string]bool{}, sequence{}
 	for _, v := range c.before {
 		f := ValueLoss{At: v.at, Before: v.text}
 		to := c.al.find(v.at)
@@ -293,6 +318,7 @@ func (c *comparison) judge(settle func(f *ValueLoss, to string, back bool)) *Los
 		if back {
 			f.After, used[to] = text, true
 		}
+		c.turned = back && positions.turned(to)
 		settle(&f, to, back)
 		loss.Values = append(loss.Values, f)
 	}
@@ -325,8 +351,9 @@ func alike(a, b string, of document.Field) bool {
 		other, otherErr := document.ParseNumber(b)
 		return err == nil && otherErr == nil && one.Cmp(other) == 0
 	}
-	one, _ := document.Legible(a, of.Prose())
-	other, _ := document.Legible(b, of.Prose())
+	prose := of.Rule != nil && of.Prose() // of a count or constant there is no field
+	one, _ := document.Legible(a, prose)
+	other, _ := document.Legible(b, prose)
 	return one == other || gateway.SameID(one, other)
 }
 
@@ -367,7 +394,10 @@ func (l *Loss) of(t *mapping.Table, from string) *Loss {
 // nothing is lost one line says so.
 func (l *Loss) Report(all bool) Report {
 	out := Report{Title: "loss in " + l.Table}
-	lost := 0
+	if l.Uncompared > 0 {
+		out.Title += fmt.Sprintf(": it cannot be written again, and %d values that are read are not compared", l.Uncompared)
+	}
+	lost := l.Uncompared
 	for _, f := range lossKinds {
 		if f != Kept && f != Respelled {
 			lost += l.Counts[f]

@@ -90,6 +90,25 @@ func (al alignment) find(here string) string {
 	return there
 }
 
+// sequence finds elements that came back before one that they stood behind.
+type sequence map[string]int // the greatest position so far, by the place of the list
+
+// turned reports whether a place has come back before another one that it stood behind, or is in an
+// element that has. It MUST be asked in the order of the document.
+func (o sequence) turned(there string) bool {
+	for at := there; at != ""; at = above(at) {
+		list, position := nameOf(at), positionOf(at)
+		if list == at {
+			continue
+		}
+		if position < o[list] {
+			return true
+		}
+		o[list] = position
+	}
+	return false
+}
+
 // apart reports whether what holds a place is another document's place for something else than
 // what holds the other: elements of which one has gone into another.
 func (al alignment) apart(here, there string) bool {

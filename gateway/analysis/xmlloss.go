@@ -12,6 +12,7 @@ import (
 	"customs.example/gateway/mapping/program"
 	"customs.example/gateway/mapping/table"
 	"customs.example/gateway/mapping/trace"
+	"customs.example/gateway/xmltree"
 )
 
 // xmlComparison is what the two readings and the writing between them know of an XML document's
@@ -34,7 +35,7 @@ func newXMLComparison(t *mapping.Table, decoded decode.Decoded, traced trace.Tra
 	x := &xmlComparison{
 		comparison: comparison{al: newAlignment()},
 		read:       map[string][]trace.Link{}, written: map[string]trace.Link{}, reread: map[string]trace.Link{},
-		canonical: index(leaves(decoded.Document)), again: index(leaves(second.Document)), fields: fieldsOf(decoded.Document),
+		canonical: index(leaves(decoded.Document)), again: index(leavesOf(second)), fields: fieldsOf(decoded.Document),
 		unread: map[string]bool{}, faults: map[string]gateway.Code{}, held: newWithheld(traced), rows: map[string]table.RowInfo{},
 	}
 	for _, row := range t.Rows() {
@@ -82,6 +83,29 @@ func newXMLComparison(t *mapping.Table, decoded decode.Decoded, traced trace.Tra
 	return x
 }
 
+// unread is the loss of a document that cannot be written again: the values that no row reads, or can.
+func unread(t *mapping.Table, doc *xmltree.Document, decoded decode.Decoded) *Loss {
+	x := newXMLComparison(t, decoded, trace.Trace{}, decode.Decoded{})
+	loss := &Loss{}
+	for _, v := range texts(doc, x.says) {
+		f := ValueLoss{At: v.at, Before: v.text}
+		if x.value(&f, "", false); f.Kind == Unread {
+			loss.Values = append(loss.Values, f)
+		} else {
+			loss.Uncompared++
+		}
+	}
+	return loss.of(t, "xml")
+}
+
+// leavesOf are the values that were read, none where nothing was.
+func leavesOf(d decode.Decoded) []value {
+	if d.Document == nil {
+		return nil
+	}
+	return leaves(d.Document)
+}
+
 // says reports whether a row reads a value at a place, be it of an empty element.
 func (x *xmlComparison) says(at string) bool { return x.read[at] != nil }
 
@@ -100,10 +124,10 @@ func (x *xmlComparison) value(f *ValueLoss, to string, back bool) {
 		f.Kind, f.Note = Unread, string(x.faults[f.At])
 	case x.read[f.At] == nil && !piece && within(x.unread, f.At):
 		f.Kind = Unread
-	case back && f.Before == f.After && nameOf(f.At) != nameOf(to):
-		f.Kind, f.Note = Respelled, "comes back as "+to
 	case back && f.Before == f.After && x.al.apart(f.At, to):
 		f.Kind, f.Note = Merged, "comes back as "+to
+	case back && f.Before == f.After && (x.turned || elsewhere(f.At, to)):
+		f.Kind, f.Note = Respelled, "comes back as "+to
 	case back && f.Before == f.After:
 		f.Kind = Kept
 	case piece || back && x.grown(f):
@@ -190,6 +214,11 @@ func (x *xmlComparison) refersAlike(path, again string) bool {
 		}
 	}
 	return len(was) == len(is)
+}
+
+// elsewhere reports whether two places are of different elements or attributes, whatever their positions.
+func elsewhere(here, there string) bool {
+	return selector.ReplaceAllString(here, "") != selector.ReplaceAllString(there, "")
 }
 
 // nameOf is an XPath without its last position.

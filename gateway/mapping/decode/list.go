@@ -88,19 +88,3 @@ func (d *decoder) find(r *program.Row, keys []*program.Row, e *xmltree.Element, 
 	}
 	return c, ""
 }
-
-// key is what an element says that it is, or is in; false where it does not say all of it.
-func (d *decoder) key(keys []*program.Row, e *xmltree.Element) (key program.Key, ok bool) {
-	for _, k := range keys {
-		text := peek(k, e)
-		if text == "" {
-			return key, false
-		}
-		value, _, fault := k.Value.Decode([]string{text}, "", d.at)
-		if fault != nil {
-			return key, false
-		}
-		key.Add(value)
-	}
-	return key, true
-}

@@ -33,6 +33,22 @@ func peek(r *program.Row, e *xmltree.Element) string {
 	return strings.TrimSpace(text)
 }
 
+// key is what an element says that it is, or is in; false where it does not say all of it.
+func (d *decoder) key(keys []*program.Row, e *xmltree.Element) (key program.Key, ok bool) {
+	for _, k := range keys {
+		text := peek(k, e)
+		if text == "" {
+			return key, false
+		}
+		value, _, fault := k.Value.Decode([]string{text}, "", d.at)
+		if fault != nil {
+			return key, false
+		}
+		key.Add(value)
+	}
+	return key, true
+}
+
 // textIn returns the text at the row's place in the first elements of the names that
 // lead there.
 func textIn(r *program.Row, root *xmltree.Element) (string, bool) {
