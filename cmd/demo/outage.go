@@ -70,6 +70,9 @@ func upgraded(ctx context.Context, p *pair, how extent) (string, error) {
 		if err := p.again(g); err != nil {
 			return "", err
 		}
+		if err := g.ready(ctx, p.load.doors[g.Own][0]); err != nil {
+			return "", err
+		}
 		if err := p.answered(ctx, 24); err != nil {
 			return "", err
 		}
