@@ -72,12 +72,16 @@ func (g *Gateway) TakeSignedSignal(ctx context.Context, caller string, from []ga
 			return errors.Join(tx.PutReceipt(ctx, m.ID, store.Receipt{Statement: store.Statement(r), Verdict: receipt.Verdict, Verified: at}),
 				tx.Audit(caller, "receipt came behind the end", string(m.ID), gateway.DigestOf(r.Statement)))
 		}
+		put := tx.PutHeard
+		if now.State == gateway.Received && receipt.Verdict == gateway.RCV {
+			put = func(m store.Message) error { return tx.PutProgress(m, true) } // it says no more than before: what an attempt that is under way brings counts
+		}
 		g.stands(&now, receipt, store.Statement(r), at)
 		if now.State == gateway.Received && wait > 0 {
 			waits(&now, at, wait)
 		}
 		m = now
-		return errors.Join(tx.PutHeard(now), g.concluded(ctx, tx, now, said))
+		return errors.Join(put(now), g.concluded(ctx, tx, now, said))
 	})
 	if err != nil {
 		return "", fmt.Errorf("message %s: %w", m.ID, err)

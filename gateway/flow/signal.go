@@ -66,18 +66,19 @@ func (g *Gateway) TakeSignal(ctx context.Context, caller string, from []gateway.
 		if news = now.State == gateway.Sending; !news {
 			return tx.Audit(caller, "signal "+string(s.Verdict)+" changes nothing", string(m.ID), gateway.DigestOf(raw))
 		}
-		said := reported{}
+		said, put := reported{}, tx.PutHeard
 		now.LastError = ""
 		switch {
 		case s.Verdict == gateway.ERR:
 			now.State, now.Reason, said.refusal = gateway.Dead, unsignedRefusal, refusal
 		case s.Verdict == gateway.RCV && s.Wait > 0:
 			waits(&now, at, s.Wait)
+			put = func(m store.Message) error { return tx.PutProgress(m, true) } // what an attempt that is under way brings is more
 		default:
 			now.State, now.Reason = gateway.Unsigned, ""
 		}
 		m = now
-		return errors.Join(tx.PutHeard(now), tx.Audit(caller, "signal "+string(s.Verdict)+" without a signature", string(m.ID), gateway.DigestOf(raw)), g.concluded(ctx, tx, now, said))
+		return errors.Join(put(now), tx.Audit(caller, "signal "+string(s.Verdict)+" without a signature", string(m.ID), gateway.DigestOf(raw)), g.concluded(ctx, tx, now, said))
 	})
 	if err != nil {
 		return "", fmt.Errorf("message %s: %w", m.ID, err)
