@@ -2,6 +2,7 @@ package flow_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"customs.example/gateway/flow"
 	"customs.example/gateway/peer"
 	"customs.example/gateway/seal"
+	"customs.example/gateway/store"
 )
 
 // stater is a wire on which the partner's statement on one message is as a test has it, and what it answers to the same once
@@ -101,10 +103,16 @@ func TestAnAnswerThatDecidesNothingIsNotAskedForForEver(t *testing.T) {
 }
 
 // received is an RCV that Russia signs for a message.
-func (w *world) received(id gateway.MessageID) peer.Receipt {
+func (w *world) received(id gateway.MessageID) peer.Receipt { return w.receiptOf(id, gateway.RCV) }
+
+// receiptOf is a receipt that Russia signs for a message without having looked at it: an RCV or an ERR.
+func (w *world) receiptOf(id gateway.MessageID, v gateway.Verdict) peer.Receipt {
 	w.t.Helper()
-	signed, err := w.ru.Keys.Sign(seal.Header{MessageID: gateway.MessageID(w.ru.NewID()), Sender: "RU", Recipient: "CN", Created: w.clock.Now()},
-		seal.Receipt{MessageID: id, Verdict: gateway.RCV, Received: w.message(id).PayloadDigest, At: w.clock.Now().UTC()})
+	r := seal.Receipt{MessageID: id, Verdict: v, Received: w.message(id).PayloadDigest, At: w.clock.Now().UTC()}
+	if v == gateway.ERR {
+		r.Faults = []gateway.Report{{Code: "A", Severity: gateway.Error, Message: "A"}}
+	}
+	signed, err := w.ru.Keys.Sign(seal.Header{MessageID: gateway.MessageID(w.ru.NewID()), Sender: "RU", Recipient: "CN", Created: w.clock.Now()}, r)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -179,5 +187,75 @@ func TestASignalThatTheBytesCameTakesNoAnswerAway(t *testing.T) {
 				t.Error(v)
 			}
 		})
+	}
+}
+
+// TestWhatIsHeardOfIsParkedNoMore: a message that was handed over, and then could not be again for a reason of ours, is
+// nobody's to see to once its partner has ended it; until then it waits for its operator.
+func TestWhatIsHeardOfIsParkedNoMore(t *testing.T) {
+	for name, c := range map[string]struct {
+		verdict gateway.Verdict
+		signed  bool
+		want    gateway.MessageState
+		parked  bool
+	}{
+		"a signed RCV":  {gateway.RCV, true, gateway.Received, true},
+		"a signed ERR":  {gateway.ERR, true, gateway.Refused, false},
+		"RCV":           {gateway.RCV, false, gateway.Sending, true},
+		"PRS":           {gateway.PRS, false, gateway.Unsigned, false},
+		"an ERR signal": {gateway.ERR, false, gateway.Dead, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, f := overAFolder(t, peer.Answer{Later: time.Minute})
+			id := w.notice()
+			w.deliver()
+			if _, err := w.cn.Store.Do(t.Context(), func(tx *store.Tx) error {
+				m, err := tx.Message(t.Context(), id)
+				if err != nil {
+					return err
+				}
+				m.Parked, m.Troubles, m.Reason, m.NextAttempt = true, flow.DeliverTries, "parked", m.ValidUntil.Add(1)
+				return errors.Join(tx.PutProgress(m, false), tx.Audit("test", "parked", string(m.ID), m.PayloadDigest))
+			}); err != nil {
+				t.Fatal(err)
+			}
+			from := []gateway.Administration{"RU"}
+			var err error
+			if c.signed {
+				_, err = w.cn.TakeSignedSignal(t.Context(), "ru", from, w.receiptOf(id, c.verdict), time.Minute)
+			} else {
+				_, err = w.cn.TakeSignal(t.Context(), "ru", from, id, flow.Signal{Verdict: c.verdict, Wait: time.Minute, Refusal: unsignedErrors}, []byte("signal"))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			m := w.message(id)
+			if m.State != c.want || m.Parked != c.parked || (m.Reason == "parked") != c.parked || c.parked && !m.NextAttempt.After(m.ValidUntil) {
+				t.Errorf("it is %s %q, parked %v, next %v", m.State, m.Reason, m.Parked, m.NextAttempt)
+			}
+			w.clock.add(time.Hour)
+			w.deliver()
+			if len(f.sent) != 1 {
+				t.Errorf("it is sent %d times", len(f.sent))
+			}
+		})
+	}
+}
+
+// TestWhatIsSaidAgainIsWrittenOnce: that the bytes came, said over and over while the validity ends and behind it, is no entry of
+// the trail each time.
+func TestWhatIsSaidAgainIsWrittenOnce(t *testing.T) {
+	w, _ := overAFolder(t, peer.Answer{Later: 24 * time.Hour})
+	id := w.notice()
+	w.deliver()
+	w.clock.add(w.message(id).ValidUntil.Sub(w.clock.Now()) - 10*time.Second)
+	for range 20 {
+		w.clock.add(time.Second)
+		if _, err := w.cn.TakeSignal(t.Context(), "ru", []gateway.Administration{"RU"}, id, flow.Signal{Verdict: gateway.RCV, Wait: time.Hour}, []byte("signal")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := strings.Count(w.events(w.cn), "signal RCV without a signature"); n != 1 {
+		t.Errorf("it is written %d times", n)
 	}
 }
