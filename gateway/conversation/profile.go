@@ -232,8 +232,13 @@ func (l *loader) check() {
 	if kind, rest, ok := strings.Cut(l.MediaType, "/"); !ok || kind == "" || rest == "" || strings.Trim(rest+kind, mediaLetters) != "" {
 		l.fail("$.media_type", "media_type %q: want a media type", l.MediaType)
 	}
+	spaces := map[string]bool{}
 	for prefix, space := range l.Namespaces {
-		if !isNCName(prefix) || strings.HasPrefix(prefix, "xml") || prefix == ownPrefix || space == "" || strings.ContainsAny(space, "&<\"' \t\r\n") || space == ownSpace {
+		if spaces[space] {
+			l.fail("$.namespaces", "namespace %q stands twice", space)
+		}
+		spaces[space] = true
+		if !isNCName(prefix) || space == reserved || strings.HasPrefix(prefix, "xml") || prefix == ownPrefix || space == "" || strings.ContainsAny(space, "&<\"' \t\r\n") || space == ownSpace {
 			l.fail("$.namespaces."+prefix, "namespaces: %q is no prefix for %q", prefix, space)
 		}
 	}

@@ -241,16 +241,21 @@ func (p *Profile) expanded(as name) xml.Name {
 	return xml.Name{Space: p.Namespaces[prefix], Local: local}
 }
 
-// plain demands that an element has no attributes but those given.
+// plain demands that an element has no attributes but those given, and declares no namespace whose attributes could not be
+// told from declarations.
 func (r *reader) plain(n *node, but ...xml.Name) error {
 	for _, a := range n.attrs {
-		if a.Name.Space == "xmlns" || a.Name.Space == "" && a.Name.Local == "xmlns" || slices.Contains(but, a.Name) {
+		declares := a.Name.Space == reserved || a.Name.Space == "" && a.Name.Local == reserved
+		if declares && a.Value != reserved || slices.Contains(but, a.Name) {
 			continue
 		}
 		return r.unexpected(n, a.Name.Local)
 	}
 	return nil
 }
+
+// reserved is the prefix of declarations, which the decoder has stand for their namespace.
+const reserved = "xmlns"
 
 func (r *reader) tooMany() error {
 	return unfit(string(r.Envelope), gateway.Say(gateway.WordAtMost, strconv.Itoa(maxNodes)))
@@ -440,7 +445,7 @@ func (r *reader) block(n *node) error {
 		if !ok || c.name.Space != ownSpace || len(c.nodes) > 0 || *part != nil {
 			return r.unexpected(c, "")
 		}
-		raw, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(c.text), ""))
+		raw, err := base64.StdEncoding.DecodeString(noBlanks.Replace(c.text))
 		if err != nil {
 			return unfit(ownPrefix+":"+c.name.Local, gateway.Term("base64"))
 		}
@@ -457,6 +462,9 @@ func (r *reader) block(n *node) error {
 	r.out.Block = b
 	return nil
 }
+
+// noBlanks leaves out what may stand in base64; ends of lines the decoder passes over.
+var noBlanks = strings.NewReplacer(" ", "", "\t", "")
 
 // body reads the one element of the body: a document's, which is left as it is, a signal's or a fault's.
 func (r *reader) body(body *node, relating string) error {

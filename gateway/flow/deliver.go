@@ -274,7 +274,7 @@ func (g *Gateway) said(ctx context.Context, m store.Message, made *Output, recei
 	return said, nil
 }
 
-// stands has a message stand as a verified receipt says.
+// stands has a message stand as a verified receipt says. An RCV behind the validity postpones nothing.
 func (g *Gateway) stands(m *store.Message, receipt seal.Receipt, signed store.Statement, at time.Time) {
 	m.LastError, m.Receipt, m.Answered = "", &signed, at
 	next := receipt.Verdict.State()
@@ -282,7 +282,9 @@ func (g *Gateway) stands(m *store.Message, receipt seal.Receipt, signed store.St
 		if m.State != gateway.Received {
 			m.Tries = 1 // from now on it is its verdict that is waited for
 		}
-		m.NextAttempt = at.Add(g.doubled(VerdictInterval, m.Tries, MaxVerdictInterval))
+		if !at.After(m.ValidUntil) {
+			m.NextAttempt = at.Add(g.doubled(VerdictInterval, m.Tries, MaxVerdictInterval))
+		}
 	}
 	if m.State.CanBecome(next) {
 		m.State = next

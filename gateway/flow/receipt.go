@@ -72,12 +72,18 @@ func (g *Gateway) TakeSignedSignal(ctx context.Context, caller string, from []ga
 			return errors.Join(tx.PutReceipt(ctx, m.ID, store.Receipt{Statement: store.Statement(r), Verdict: receipt.Verdict, Verified: at}),
 				tx.Audit(caller, "receipt came behind the end", string(m.ID), gateway.DigestOf(r.Statement)))
 		}
+		put := tx.PutHeard
+		if now.State == gateway.Received && receipt.Verdict == gateway.RCV {
+			put = func(m store.Message) error { return tx.PutProgress(m, true) } // it says no more than before: what an attempt that is under way brings counts
+		}
+		before := now
 		g.stands(&now, receipt, store.Statement(r), at)
 		if now.State == gateway.Received && wait > 0 {
 			waits(&now, at, wait)
 		}
+		heardOf(&now, before)
 		m = now
-		return errors.Join(tx.PutHeard(now), g.concluded(ctx, tx, now, said))
+		return errors.Join(put(now), g.concluded(ctx, tx, now, said))
 	})
 	if err != nil {
 		return "", fmt.Errorf("message %s: %w", m.ID, err)
@@ -86,4 +92,19 @@ func (g *Gateway) TakeSignedSignal(ctx context.Context, caller string, from []ga
 		err = g.tellOf(m, event.Event{Name: event.ReceiptVerified, Verdict: string(receipt.Verdict), Codes: codesOf(receipt.Faults), Took: at.Sub(m.Created)}, nil)
 	}
 	return m.State, err
+}
+
+// heardOf is what a message's partner having been heard of by itself means to one that is parked: once it has ended, nobody
+// has to see to it; until then it waits for its operator as before.
+func heardOf(m *store.Message, before store.Message) {
+	switch {
+	case !before.Parked:
+	case !m.State.Final():
+		m.NextAttempt = before.NextAttempt
+	default:
+		m.Parked, m.Troubles = false, 0
+		if m.Reason == before.Reason {
+			m.Reason = ""
+		}
+	}
 }

@@ -49,8 +49,8 @@ func (g *Gateway) TakeSignal(ctx context.Context, caller string, from []gateway.
 	if m.State != gateway.Sending {
 		return m.State, g.passedOver(ctx, caller, m, s.Verdict, raw)
 	}
-	if again := at.Add(s.Wait); s.Verdict == gateway.RCV && s.Wait > 0 && m.NextAttempt.After(again.Add(-s.Wait/2)) && !m.NextAttempt.After(again) {
-		return m.State, nil // it says so again
+	if s.saysAgain(m, at) {
+		return m.State, nil
 	}
 	var refusal gateway.Faults
 	if s.Verdict == gateway.ERR {
@@ -66,18 +66,20 @@ func (g *Gateway) TakeSignal(ctx context.Context, caller string, from []gateway.
 		if news = now.State == gateway.Sending; !news {
 			return tx.Audit(caller, "signal "+string(s.Verdict)+" changes nothing", string(m.ID), gateway.DigestOf(raw))
 		}
-		said := reported{}
+		said, put, before := reported{}, tx.PutHeard, now
 		now.LastError = ""
 		switch {
 		case s.Verdict == gateway.ERR:
 			now.State, now.Reason, said.refusal = gateway.Dead, unsignedRefusal, refusal
 		case s.Verdict == gateway.RCV && s.Wait > 0:
 			waits(&now, at, s.Wait)
+			put = func(m store.Message) error { return tx.PutProgress(m, true) } // what an attempt that is under way brings is more
 		default:
 			now.State, now.Reason = gateway.Unsigned, ""
 		}
+		heardOf(&now, before)
 		m = now
-		return errors.Join(tx.PutHeard(now), tx.Audit(caller, "signal "+string(s.Verdict)+" without a signature", string(m.ID), gateway.DigestOf(raw)), g.concluded(ctx, tx, now, said))
+		return errors.Join(put(now), tx.Audit(caller, "signal "+string(s.Verdict)+" without a signature", string(m.ID), gateway.DigestOf(raw)), g.concluded(ctx, tx, now, said))
 	})
 	if err != nil {
 		return "", fmt.Errorf("message %s: %w", m.ID, err)
@@ -86,6 +88,16 @@ func (g *Gateway) TakeSignal(ctx context.Context, caller string, from []gateway.
 		return m.State, g.tellOf(m, event.Event{Name: event.MessageSignalled, Verdict: string(s.Verdict), Codes: event.CodesOf(refusal)}, nil)
 	}
 	return m.State, g.passedOver(ctx, caller, m, s.Verdict, raw)
+}
+
+// saysAgain reports whether a signal says at an instant what is waited for already: that the bytes came.
+func (s Signal) saysAgain(m store.Message, at time.Time) bool {
+	if s.Verdict != gateway.RCV || s.Wait == 0 {
+		return false
+	}
+	before := m.NextAttempt
+	waits(&m, at, s.Wait) // not behind its validity: then nothing is waited for any more
+	return before.After(m.NextAttempt.Add(-s.Wait/2)) && !before.After(m.NextAttempt)
 }
 
 // passedOver is what a signal comes to that changes nothing: it is refused unless the message waits for a signed verdict,

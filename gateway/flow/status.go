@@ -83,22 +83,39 @@ func (g *Gateway) lapsed(ctx context.Context, m store.Message, now time.Time) er
 	if err != nil {
 		return fmt.Errorf("message %s: %w", m.ID, err)
 	}
+	return g.answeredLate(ctx, m, of, peer.Answer{Receipt: peer.Receipt(*status.Receipt)}, now, last)
+}
+
+// answeredLate has a message stand as an answer says that came behind its validity. Of what decides nothing the partner is
+// asked again, until it was the last time.
+func (g *Gateway) answeredLate(ctx context.Context, m store.Message, of seal.Header, answer peer.Answer, now time.Time, last bool) error {
 	m.Payload, m.Canonical = nil, nil
-	if verdictOf(status.Status) {
-		return g.answered(ctx, m, nil, of, peer.Answer{Receipt: peer.Receipt(*status.Receipt)}, now)
+	switch {
+	case answer.Statement != nil:
+	case !answer.Unsigned || m.State == gateway.Received:
+		return g.askLater(ctx, m, now, last)
+	case len(answer.Refusal) > 0:
+		return g.refusedUnsigned(ctx, m, nil, answer.Refusal)
+	default:
+		return g.acknowledgedUnsigned(ctx, m)
 	}
-	receipt, failure := g.Trust.OpenReceipt(status.Receipt.Header, status.Receipt.Statement, status.Receipt.Signature, of, now)
-	if failure == nil && m.State != gateway.Received {
-		g.stands(&m, receipt, store.Statement(*status.Receipt), now)
-		return g.concludeOrAsk(ctx, m, reported{receipt: &receipt}, now, last)
+	receipt, failure := g.Trust.OpenReceipt(answer.Header, answer.Receipt.Statement, answer.Signature, of, now)
+	switch {
+	case failure != nil:
+		m.LastError = "receipt: " + failure.Error()
+		err := g.askLater(ctx, m, now, last)
+		return g.tellOf(m, event.Event{Name: event.ReceiptRefused, Codes: event.CodesOf(asFaults(failure)), Cause: failure}, err)
+	case receipt.Verdict != gateway.RCV:
+		return g.answered(ctx, m, nil, of, answer, now)
+	case m.State == gateway.Received:
+		return g.askLater(ctx, m, now, last)
 	}
-	return g.askLater(ctx, m, now, last)
+	g.stands(&m, receipt, store.Statement(answer.Receipt), now)
+	return g.concludeOrAsk(ctx, m, reported{receipt: &receipt}, now, last)
 }
 
 // neverCameStated is what the trail says where a partner has signed that a message never came, with the digest of what it signed.
 const neverCameStated = "partner states that it has not come"
-
-func verdictOf(s seal.MessageStatus) bool { return s == seal.StatusAccepted || s == seal.StatusRefused }
 
 // toldAll reports whether a partner that says that a message never came would know if it had.
 func (g *Gateway) toldAll(s heardStatus, m store.Message) bool { return s.since.Before(m.Created) }
@@ -136,8 +153,7 @@ func (g *Gateway) receiptAnew(ctx context.Context, m store.Message, now time.Tim
 		m.LastError = failure.Error()
 		return g.askLater(ctx, m, now, last)
 	}
-	m.Payload, m.Canonical = nil, nil
-	return g.answered(ctx, m, nil, sealed.Header(), answer, now)
+	return g.answeredLate(ctx, m, sealed.Header(), answer, now, last)
 }
 
 // heardStatus is what a partner has signed of one message, and from when on it knows all that it has received.

@@ -44,7 +44,7 @@ class Envelope:
         self.reader = reader
         try:
             reader.Parse(raw, True)
-        except xml.parsers.expat.ExpatError as broken:
+        except (xml.parsers.expat.ExpatError, LookupError) as broken:  # the latter: an encoding that nobody knows
             raise Unverified(f"no XML: {broken}") from None
         if self.start is None or self.end is None:
             raise Unverified("the envelope has no body")
