@@ -169,6 +169,16 @@ func (l *linter) tables(rt *Route, lib *mapping.Library) {
 func (l *linter) allow(rt *Route, lib *mapping.Library) {
 	rt.allowed = new(branch)
 	var extensions []int
+	named, _ := byName(rt.Kind)
+	var later []int // what is released by name stands in what may be released whole
+	release := func(i int) {
+		for _, path := range whole(rt.Kind, rt.Allow[i]) {
+			if !rt.allowed.add(path) {
+				l.addf(fmt.Sprintf("allow[%d]", i), "%s is released twice", rt.Allow[i])
+				return
+			}
+		}
+	}
 	for i, path := range rt.Allow {
 		key := fmt.Sprintf("allow[%d]", i)
 		p, err := document.CompileFor(rt.Kind, path)
@@ -185,9 +195,14 @@ func (l *linter) allow(rt *Route, lib *mapping.Library) {
 			l.addf(key, "%s: extensions are released one by one: %sextensions[name=NAME]", path, list)
 		case strings.Contains(path, "["):
 			l.addf(key, "%s: a field is released whole, without selector", path)
-		case !rt.allowed.add(path):
-			l.addf(key, "%s is released twice", path)
+		case leadsByName(named, path, ""):
+			later = append(later, i)
+		default:
+			release(i)
 		}
+	}
+	for _, i := range later {
+		release(i)
 	}
 	for _, i := range extensions { // behind what they stand in
 		path, key := rt.Allow[i], fmt.Sprintf("allow[%d]", i)
