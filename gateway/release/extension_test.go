@@ -138,6 +138,19 @@ func TestPricesAmongExtensions(t *testing.T) {
 	}
 }
 
+// What travels in the place of a text in an extension is held to what is declared of it.
+func TestReplacementsFitTheDeclaration(t *testing.T) {
+	const text = "somebody for USD 900"
+	d := document.Parse([]byte(strings.Replace(extendedDocument, `"somebody"`, `"`+text+`"`, 1))).Document
+	rt, _, _ := given(t, "  - consignments.extensions[name=boss]\n  - consignments.items.extensions[name=quota]\n")
+	of := gateway.DigestOf([]byte(text))
+	for replacement, doubts := range map[string]int{"somebody": 0, strings.Repeat("x", 200): 0, strings.Repeat("x", 201): 1, "EUR 9": 1} {
+		if faults := rt.Doubts(d, release.Ruling{Text: of, Replacement: replacement}); len(faults) != doubts {
+			t.Errorf("%q: %v", replacement, faults)
+		}
+	}
+}
+
 func TestRoutesNameDeclaredExtensions(t *testing.T) {
 	for allow, want := range map[string]string{
 		"extensions[name=shaft]":                               ":31: extensions[name=shaft]: no table declares it",

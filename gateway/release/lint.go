@@ -167,7 +167,7 @@ func (l *linter) tables(rt *Route, lib *mapping.Library) {
 }
 
 func (l *linter) allow(rt *Route, lib *mapping.Library) {
-	rt.allowed = new(branch)
+	rt.allowed, rt.extensions = new(branch), lib.Extensions()
 	var extensions []int
 	named, _ := byName(rt.Kind)
 	var later []int // what is released by name stands in what may be released whole
