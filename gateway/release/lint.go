@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"customs.example/gateway/document"
+	"customs.example/gateway/extension"
 	"customs.example/gateway/mapping"
 )
 
@@ -221,16 +222,16 @@ func (l *linter) allow(rt *Route, lib *mapping.Library) {
 // releasesPrices reports whether the route lets every price go that its kind of document has, those that
 // tables declare as extensions included. One that has none lets none go.
 func (rt *Route) releasesPrices(lib *mapping.Library) bool {
-	priced := false
+	priced, prices := false, make(map[string]bool)
 	for _, e := range document.Dictionary(rt.Kind) {
-		if e.Marks.Price {
+		if prices[e.Path] = e.Marks.Price; e.Marks.Price {
 			if priced = true; !rt.allowed.covers(e.Path) {
 				return false
 			}
 		}
 	}
 	for _, key := range lib.Extensions().Keys() {
-		if d, _ := lib.Extensions().Of(key); !d.Price {
+		if !pricedIn(prices, lib.Extensions(), key) {
 			continue
 		}
 		if _, err := document.CompileFor(rt.Kind, key); err == nil && !rt.allowed.covers(key) {
@@ -238,6 +239,18 @@ func (rt *Route) releasesPrices(lib *mapping.Library) bool {
 		}
 	}
 	return priced
+}
+
+// pricedIn reports whether an extension is a price, by its declaration or by what it stands in: another
+// extension, or a message at a path that is one.
+func pricedIn(prices map[string]bool, declared *extension.Declared, key string) bool {
+	for strings.Contains(key, "extensions[name=") {
+		if d, _ := declared.Of(key); d.Price {
+			return true
+		}
+		key = key[:max(strings.LastIndex(key, ".extensions[name="), 0)]
+	}
+	return prices[key]
 }
 
 func (l *linter) supply(rt *Route, lib *mapping.Library, key string, row SupplyRow) {
