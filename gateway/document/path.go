@@ -347,6 +347,19 @@ func (p *Path) Elements(m Node) List {
 	return p.last().field.Messages(m)
 }
 
+// Holder returns the message that holds the list the path ends at, not valid if it is not there.
+func (p *Path) Holder(m Node) Node {
+	if len(p.steps) == 0 {
+		return Node{}
+	}
+	for i := range p.steps[:len(p.steps)-1] {
+		if m = p.steps[i].down(m); !m.IsValid() {
+			return Node{}
+		}
+	}
+	return m
+}
+
 // Texts returns the texts of the leaves the path reaches, in document order.
 func (p *Path) Texts(m Node) []string {
 	var out []string

@@ -133,8 +133,8 @@ func Load(fsys fs.FS) (*Declared, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !bytes.Contains(raw, []byte("\nextensions:")) {
-			continue
+		if !bytes.Contains(raw, []byte("extensions")) {
+			continue // as most, which need not be read twice
 		}
 		mistakes = append(mistakes, d.read(name, raw))
 	}

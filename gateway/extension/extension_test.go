@@ -74,3 +74,19 @@ func TestLoadLeavesOtherMistakesToOthers(t *testing.T) {
 		}
 	}
 }
+
+// However the key is written, what is declared is known to all: to some of them alone, documents that a
+// table writes would be refused.
+func TestLoadReadsTheKeyAsYAMLDoes(t *testing.T) {
+	const one = `{consignments.items: [{name: quota, type: text, length: 8, source: made up}]}`
+	for _, text := range []string{
+		"extensions: " + one + "\nmapping: xx/test\ndocument: Manifest\n",
+		"document: Manifest\n\"extensions\": " + one + "\n",
+		"document: Manifest\nextensions : " + one + "\n",
+		"{document: Manifest, extensions: " + one + "}\n",
+	} {
+		if d, err := extension.Load(fstest.MapFS{"xx/test.v1.yaml": {Data: []byte(text)}}); err != nil || len(d.Keys()) != 1 {
+			t.Errorf("%q: %v %v", text, d.Keys(), err)
+		}
+	}
+}

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"customs.example/gateway/pace"
 )
 
 // records are goods in flat records: a line belongs to a waybill by its number, packages to a line by
@@ -114,5 +116,58 @@ func TestSixteenThousandRecords(t *testing.T) {
 	other, also := decodeRecords(t, tab, sorted[0].String()+sorted[1].String())
 	if one != other || len(wrong)+len(also) > 0 || strings.Count(one, `"quantity"`) != n {
 		t.Errorf("%d records, faults %d and %d", strings.Count(one, `"quantity"`), len(wrong), len(also))
+	}
+}
+
+// Nor does it where the records come in the reverse order, name lines that there are not, go to waybills
+// far back, or stand in lists further in: it is told by the steps that are asked for, which grow as the
+// records do.
+func TestRecordsInAwkwardOrders(t *testing.T) {
+	line := func(n, waybill int) string {
+		return fmt.Sprintf(`<R20 line="%d" waybill="W%d" office="7"/>`, n, waybill)
+	}
+	pack := func(n int) string { return fmt.Sprintf(`<R30 line="%d" count="%d"/>`, n, n) }
+	for name, order := range map[string]func(write func(string), n int){
+		"reversed": func(write func(string), n int) {
+			for i := range n {
+				write(line(i, i))
+			}
+			for i := range n {
+				write(pack(n - 1 - i))
+			}
+		},
+		"missing": func(write func(string), n int) {
+			for i := range n {
+				write(line(i, i))
+			}
+			for i := range n {
+				write(pack(n + i))
+			}
+		},
+		"missing between": func(write func(string), n int) {
+			for i := range n {
+				write(line(i, i) + pack(n+i))
+			}
+		},
+		"far back": func(write func(string), n int) {
+			for i := range n {
+				write(line(i, i))
+			}
+			for i := range n {
+				write(line(n+i, 0) + pack(n+i))
+			}
+		},
+	} {
+		steps := func(n int) int {
+			var b strings.Builder
+			order(func(record string) { b.WriteString(record) }, n)
+			counted := pace.Endless()
+			recordsTable(t).DecodeWhile(counted, read(t, `<Manifest xmlns="urn:m">`+b.String()+`</Manifest>`))
+			return counted.Count()
+		}
+		few, many := steps(500), steps(4000)
+		if many > 9*few {
+			t.Errorf("%s: %d steps for 500 records of a kind, %d for 4,000", name, few, many)
+		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // branch is a tree of released fields. A branch without children is released whole, but for its
-// extensions: of these only what is named is released.
+// extensions: of these only what is named is released. No field that is released by name alone is in one.
 type branch struct {
 	children map[string]*branch
 	named    map[string]bool // keys of extensions; of the root alone
@@ -43,6 +43,57 @@ func (b *branch) name(key string) bool {
 		b = child
 	}
 	return true
+}
+
+// byName are the paths of a kind of document at which a field is that is released by name alone, and those
+// that lead there.
+func byName(kind string) (named, around map[string]bool) {
+	named, around = make(map[string]bool), make(map[string]bool)
+	for _, e := range document.Dictionary(kind) {
+		if !e.Field.Rule.GetByName() {
+			continue
+		}
+		named[e.Path] = true
+		for at := e.Path; ; {
+			cut := strings.LastIndexByte(at, '.')
+			if cut < 0 {
+				break
+			}
+			at = at[:cut]
+			around[at] = true
+		}
+	}
+	return named, around
+}
+
+// whole are the paths that releasing the one of a field stands for: itself, or all in it but what is
+// released by name alone.
+func whole(kind, path string) (paths []string) {
+	named, around := byName(kind)
+	if !around[path] {
+		return []string{path}
+	}
+	for _, e := range document.Dictionary(kind) {
+		at := e.Path
+		if cut := strings.LastIndexByte(at, '.'); named[at] || around[at] || !strings.HasPrefix(at, path+".") {
+			continue
+		} else if in := at[:cut]; in == path || around[in] && !leadsByName(named, in, path) {
+			paths = append(paths, at)
+		}
+	}
+	return paths
+}
+
+// leadsByName reports whether a path is, or leads through, one that is released by name alone, below
+// another: "" is the document.
+func leadsByName(named map[string]bool, path, below string) bool {
+	for len(path) > len(below) {
+		if named[path] {
+			return true
+		}
+		path = path[:max(strings.LastIndexByte(path, '.'), 0)]
+	}
+	return false
 }
 
 // add reports false if the path is covered already or covers another.

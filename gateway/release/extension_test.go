@@ -26,6 +26,8 @@ const extended = table + `  - {id: R4, to: Shift, from: "extensions[name=shift].
           - {id: R52, to: Quota, from: "extensions[name=quota].value"}
           - {id: R53, to: Year, from: "extensions[name=quota].extensions[name=year].value"}
           - {id: R54, to: Fee, from: "extensions[name=fee].value"}
+          - {id: R55, to: Rate, from: "extensions[name=fee].extensions[name=rate].value"}
+          - {id: R56, to: Base, from: "value.extensions[name=base].value"}
 extensions:
   ".":
     - {name: shift, type: whole, length: 2, source: made up}
@@ -33,7 +35,9 @@ extensions:
     - {name: boss, type: text, length: 200, personal: true, source: made up}
   consignments.items:
     - {name: quota, type: text, length: 8, source: made up, inside: [{name: year, type: date, source: made up}]}
-    - {name: fee, type: decimal, length: 8, price: true, source: made up}
+    - {name: fee, type: decimal, length: 8, price: true, source: made up, inside: [{name: rate, type: text, length: 8, source: made up}]}
+  consignments.items.value:
+    - {name: base, type: text, length: 8, source: made up}
 `
 
 const extendedDocument = `{"envelope": {"documentId": "D1"}, "preArrivalNotice": {"batch": "B1", "transport": {"mode": "3", "extensions": [{"name": "x", "value": "1"}]},
@@ -124,7 +128,14 @@ func TestPricesAmongExtensions(t *testing.T) {
 	if rt, _, _ := given(t, prices); !rt.WithholdsPrices() {
 		t.Error("the fee is withheld, and no text is searched")
 	}
-	if rt, _, _ := given(t, prices+"  - consignments.items.extensions[name=fee]\n"); rt.WithholdsPrices() {
+	prices += "  - consignments.items.extensions[name=fee]\n"
+	const rate, base = "  - consignments.items.extensions[name=fee].extensions[name=rate]\n", "  - consignments.items.value.extensions[name=base]\n"
+	for _, part := range []string{"", rate, base} { // what stands in a price is one
+		if rt, _, _ := given(t, prices+part); !rt.WithholdsPrices() {
+			t.Errorf("%q: what stands in a price is withheld, and no text is searched", part)
+		}
+	}
+	if rt, _, _ := given(t, prices+rate+base); rt.WithholdsPrices() {
 		t.Error("every price is released")
 	}
 	text := strings.Replace(extendedDocument, `"somebody"`, `"somebody for USD 900"`, 1)
@@ -135,6 +146,19 @@ func TestPricesAmongExtensions(t *testing.T) {
 	d := document.Parse([]byte(text)).Document
 	if faults := rt.Doubts(d); len(faults) != 1 || faults[0].Code != gateway.ReleasePriceInText || faults[0].Path != "consignments[0].extensions[0].value" {
 		t.Error(faults)
+	}
+}
+
+// What travels in the place of a text in an extension is held to what is declared of it.
+func TestReplacementsFitTheDeclaration(t *testing.T) {
+	const text = "somebody for USD 900"
+	d := document.Parse([]byte(strings.Replace(extendedDocument, `"somebody"`, `"`+text+`"`, 1))).Document
+	rt, _, _ := given(t, "  - consignments.extensions[name=boss]\n  - consignments.items.extensions[name=quota]\n")
+	of := gateway.DigestOf([]byte(text))
+	for replacement, doubts := range map[string]int{"somebody": 0, strings.Repeat("x", 200): 0, strings.Repeat("x", 201): 1, "EUR 9": 1} {
+		if faults := rt.Doubts(d, release.Ruling{Text: of, Replacement: replacement}); len(faults) != doubts {
+			t.Errorf("%q: %v", replacement, faults)
+		}
 	}
 }
 

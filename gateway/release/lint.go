@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"customs.example/gateway/document"
+	"customs.example/gateway/extension"
 	"customs.example/gateway/mapping"
 )
 
@@ -167,8 +168,18 @@ func (l *linter) tables(rt *Route, lib *mapping.Library) {
 }
 
 func (l *linter) allow(rt *Route, lib *mapping.Library) {
-	rt.allowed = new(branch)
+	rt.allowed, rt.extensions = new(branch), lib.Extensions()
 	var extensions []int
+	named, _ := byName(rt.Kind)
+	var later []int // what is released by name stands in what may be released whole
+	release := func(i int) {
+		for _, path := range whole(rt.Kind, rt.Allow[i]) {
+			if !rt.allowed.add(path) {
+				l.addf(fmt.Sprintf("allow[%d]", i), "%s is released twice", rt.Allow[i])
+				return
+			}
+		}
+	}
 	for i, path := range rt.Allow {
 		key := fmt.Sprintf("allow[%d]", i)
 		p, err := document.CompileFor(rt.Kind, path)
@@ -185,9 +196,14 @@ func (l *linter) allow(rt *Route, lib *mapping.Library) {
 			l.addf(key, "%s: extensions are released one by one: %sextensions[name=NAME]", path, list)
 		case strings.Contains(path, "["):
 			l.addf(key, "%s: a field is released whole, without selector", path)
-		case !rt.allowed.add(path):
-			l.addf(key, "%s is released twice", path)
+		case leadsByName(named, path, ""):
+			later = append(later, i)
+		default:
+			release(i)
 		}
+	}
+	for _, i := range later {
+		release(i)
 	}
 	for _, i := range extensions { // behind what they stand in
 		path, key := rt.Allow[i], fmt.Sprintf("allow[%d]", i)
@@ -206,16 +222,16 @@ func (l *linter) allow(rt *Route, lib *mapping.Library) {
 // releasesPrices reports whether the route lets every price go that its kind of document has, those that
 // tables declare as extensions included. One that has none lets none go.
 func (rt *Route) releasesPrices(lib *mapping.Library) bool {
-	priced := false
+	priced, prices := false, make(map[string]bool)
 	for _, e := range document.Dictionary(rt.Kind) {
-		if e.Marks.Price {
+		if prices[e.Path] = e.Marks.Price; e.Marks.Price {
 			if priced = true; !rt.allowed.covers(e.Path) {
 				return false
 			}
 		}
 	}
 	for _, key := range lib.Extensions().Keys() {
-		if d, _ := lib.Extensions().Of(key); !d.Price {
+		if !pricedIn(prices, lib.Extensions(), key) {
 			continue
 		}
 		if _, err := document.CompileFor(rt.Kind, key); err == nil && !rt.allowed.covers(key) {
@@ -223,6 +239,18 @@ func (rt *Route) releasesPrices(lib *mapping.Library) bool {
 		}
 	}
 	return priced
+}
+
+// pricedIn reports whether an extension is a price, by its declaration or by what it stands in: another
+// extension, or a message at a path that is one.
+func pricedIn(prices map[string]bool, declared *extension.Declared, key string) bool {
+	for strings.Contains(key, "extensions[name=") {
+		if d, _ := declared.Of(key); d.Price {
+			return true
+		}
+		key = key[:max(strings.LastIndex(key, ".extensions[name="), 0)]
+	}
+	return prices[key]
 }
 
 func (l *linter) supply(rt *Route, lib *mapping.Library, key string, row SupplyRow) {

@@ -89,7 +89,7 @@ func (rt *Route) Release(p validate.Passed, rulings ...Ruling) (Released, gatewa
 
 	var faults gateway.Faults
 	if rt.noPrices {
-		r.supplied, faults = rt.prices.rule(d, rulings)
+		r.supplied, faults = rt.prices.rule(d, rt.extensions, rulings)
 	}
 	denied, refused := rt.Attachments.release(d)
 	r.denied, faults = append(extensions, denied...), append(faults, refused...)

@@ -14,6 +14,7 @@ import (
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
+	"customs.example/gateway/extension"
 )
 
 // words are plain words by language.
@@ -193,7 +194,7 @@ const ByApprover = "approver"
 
 // rule finds free texts that seem to hold a price, and does with them what was ruled. What nobody has
 // ruled on is a fault, and so is a replacement that holds a price itself or is none that the place takes.
-func (p *prices) rule(d *customsv1.Document, rulings []Ruling) (replaced []Supply, faults gateway.Faults) {
+func (p *prices) rule(d *customsv1.Document, declared *extension.Declared, rulings []Ruling) (replaced []Supply, faults gateway.Faults) {
 	free := func(f *document.Field) bool { return f.Rule.GetList() == "" && f.Rule.GetLength() >= freeText }
 	known := make(map[string]bool)
 	type doubt struct{ path, text string }
@@ -208,12 +209,13 @@ func (p *prices) rule(d *customsv1.Document, rulings []Ruling) (replaced []Suppl
 			found = append(found, doubt{path(), text})
 		}
 	})
+	extensions := extensionsAt(d, len(found) > 0 && len(rulings) > 0)
 	for _, at := range found {
 		digest := gateway.DigestOf([]byte(at.text))
 		i := slices.IndexFunc(rulings, func(r Ruling) bool { return r.Text == digest })
 		switch {
 		case i >= 0 && rulings[i].Replacement == "":
-		case i >= 0 && p.replace(d, at.path, rulings[i].Replacement):
+		case i >= 0 && fits(declared, extensions[at.path], rulings[i].Replacement) && p.replace(d, at.path, rulings[i].Replacement):
 			replaced = append(replaced, Supply{Path: at.path, Row: ByApprover, Source: "ruling on a text in which a price was found", Status: "own"})
 		default:
 			faults = append(faults, gateway.Fault{Code: gateway.ReleasePriceInText, Severity: gateway.Error, Path: at.path, Value: at.text,
@@ -221,6 +223,29 @@ func (p *prices) rule(d *customsv1.Document, rulings []Ruling) (replaced []Suppl
 		}
 	}
 	return replaced, faults
+}
+
+// extensionsAt are the keys of a document's extensions by the places of their values, if they are asked for.
+func extensionsAt(d *customsv1.Document, asked bool) map[string]string {
+	if !asked || !document.Extended(document.Of(d)) {
+		return nil
+	}
+	keys := make(map[string]string)
+	document.Walk(d, func(path string, _ document.Field, marks document.Marks, _ string) {
+		if marks.Extension != "" {
+			keys[path] = marks.Extension
+		}
+	})
+	return keys
+}
+
+// fits reports whether an extension takes a text by its declaration; "" is none. In a code nobody writes a text.
+func fits(declared *extension.Declared, key, text string) bool {
+	if key == "" {
+		return true
+	}
+	is, ok := declared.Of(key)
+	return ok && is.HasValue() && is.List == "" && is.Field().Check(text) == nil && (is.Length == 0 || utf8.RuneCountInString(text) <= is.Length)
 }
 
 // replace writes a text in the place of another, if the place takes it and it holds no price.
@@ -240,7 +265,7 @@ func (rt *Route) Doubts(d *customsv1.Document, rulings ...Ruling) gateway.Faults
 	}
 	d = document.Clone(d)
 	rt.allowed.prune(document.Of(d), "")
-	_, faults := rt.prices.rule(d, rulings)
+	_, faults := rt.prices.rule(d, rt.extensions, rulings)
 	return faults
 }
 

@@ -11,6 +11,7 @@ import (
 	"customs.example/gateway"
 	customsv1 "customs.example/gateway/api/customs/v1"
 	"customs.example/gateway/document"
+	"customs.example/gateway/extension"
 )
 
 // Route says what one administration releases to another, of one kind of document.
@@ -79,14 +80,15 @@ type Route struct {
 	// Attachments says which images and scans a document may name; nil: none.
 	Attachments *Attachments `yaml:"attachments"`
 
-	page      *page // that it was read from
-	crossings []Crossing
-	allowed   *branch
-	supplies  []supplier
-	texts     []texter
-	takesAny  []string // kinds that may be submitted
-	noPrices  bool
-	prices    *prices // what they look like in texts
+	page       *page // that it was read from
+	crossings  []Crossing
+	allowed    *branch
+	extensions *extension.Declared
+	supplies   []supplier
+	texts      []texter
+	takesAny   []string // kinds that may be submitted
+	noPrices   bool
+	prices     *prices // what they look like in texts
 }
 
 // Numbers are those that each document of a route bears. The gateway never makes one up.

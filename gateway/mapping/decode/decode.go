@@ -53,7 +53,8 @@ func Document(p *program.Program, steps *pace.Steps, doc *xmltree.Document) Deco
 	if p.Stores != nil {
 		d.stored = map[stored]*storedElement{}
 	}
-	d.group(p.Top, doc.Root, &trace.Context{Message: document.Of(made)})
+	d.outermost = &trace.Context{Message: document.Of(made)}
+	d.group(p.Top, doc.Root, d.outermost)
 	d.ambiguous()
 	d.resolve()
 	for _, c := range d.derived {

@@ -28,6 +28,8 @@ type decoder struct {
 	lists       map[list]*keyed
 	sought      map[list]*sought
 	seeking     []*sought // in order
+	holders     map[document.Node][]*holder
+	outermost   *trace.Context
 	stored      map[stored]*storedElement
 	order       []*storedElement
 	refers      []trace.Record

@@ -6,22 +6,32 @@ import (
 	"strings"
 
 	"customs.example/gateway"
+	"customs.example/gateway/document"
 	"customs.example/gateway/mapping/program"
 	"customs.example/gateway/mapping/trace"
 	"customs.example/gateway/xmltree"
 )
 
 // sought finds the elements of a list by their keys, in whichever element of the lists around it
-// they are: those have no keys.
+// they are: those have no keys. It looks at each element once, when it is first asked for a key that it
+// has not met.
 type sought struct {
-	row         *program.Row // the first that asked
-	from, level int          // the first list around, and the list, among the row's
-	base        *trace.Context
-	at          map[string]*trace.Context // nil where two elements have the key
-	asked       map[string]asking         // by key: the first that asked for it
-	around      []*trace.Context          // of the messages that hold the list, as far as they are known
-	seen        []int                     // of each, elements that are in at
-	lists       map[list]int              // of each list around, elements that are in around
+	row   *program.Row              // the first that asked
+	level int                       // the list, among the row's
+	base  *holder                   // of the first list around
+	at    map[string]*trace.Context // nil where two elements have the key
+	asked map[string]asking         // by key: the first that asked for it
+	grown []*holder                 // whose lists may have elements that it has not looked at, the latest last
+	apart []*holder                 // of which nobody tells when their lists grow
+}
+
+// holder is a message that holds the list of a level, or will.
+type holder struct {
+	of    *sought
+	level int
+	at    *trace.Context
+	seen  int  // elements of the list that were looked at
+	grown bool // it is among the sought's
 }
 
 // asking is an element that names another one by its key, and the row that reads it.
@@ -51,15 +61,15 @@ func (d *decoder) seek(r *program.Row, from, level int, e *xmltree.Element, at *
 	s := d.sought[in]
 	if s == nil {
 		if d.sought == nil {
-			d.sought = map[list]*sought{}
+			d.sought, d.holders, d.outermost.Grew = map[list]*sought{}, map[document.Node][]*holder{}, d.grew
 		}
-		s = &sought{row: r, from: from, level: level, base: at, at: map[string]*trace.Context{}, asked: map[string]asking{}, lists: map[list]int{}}
+		s = &sought{row: r, level: level, at: map[string]*trace.Context{}, asked: map[string]asking{}}
+		s.base = d.hold(s, from, at)
 		d.sought[in], d.seeking = s, append(d.seeking, s)
 	}
 	c, ok := s.at[key.Folded]
 	if !ok {
-		d.gather(s, from, at)
-		d.keyed(s, key.Folded)
+		d.look(s, key.Folded)
 		c, ok = s.at[key.Folded]
 	}
 	if _, again := s.asked[key.Folded]; !again {
@@ -76,47 +86,71 @@ func (d *decoder) seek(r *program.Row, from, level int, e *xmltree.Element, at *
 	return nowhere()
 }
 
-// gather notes the messages that hold the list of a level and were not there when it was last asked.
-func (d *decoder) gather(s *sought, from int, at *trace.Context) {
-	if from == s.level {
-		s.around, s.seen = append(s.around, at), append(s.seen, 0)
-		return
+// hold notes a message that holds the list of a level, all of which is to be looked at.
+func (d *decoder) hold(s *sought, level int, at *trace.Context) *holder {
+	h := &holder{of: s, level: level, at: at}
+	h.grew()
+	if m := s.row.Hops[level].Path.Holder(at.Message); m.IsValid() {
+		d.holders[m] = append(d.holders[m], h)
+	} else {
+		s.apart = append(s.apart, h)
 	}
-	hop := s.row.Hops[from]
-	elements, in := hop.Path.Elements(at.Message), list{hop, at.Message}
-	first := s.lists[in]
-	if from < s.level-1 {
-		first = 0 // the lists in those that are known may have grown
-	}
-	for i := first; i < elements.Len() && d.steps.Next(); i++ {
-		d.gather(s, from+1, d.contexts.New(trace.Context{Up: at, Via: hop, Message: elements.At(i), Index: i}))
-	}
-	s.lists[in] = elements.Len()
+	return h
 }
 
-// keyed reads the keys of elements that were not there when it was last asked, those of the last lists
-// first, until it has met the one that is wanted.
-func (d *decoder) keyed(s *sought, wanted string) {
-	via, keys := s.row.Hops[s.level], s.row.Keys[s.level]
-	for n := len(s.around) - 1; n >= 0 && d.steps.Next(); n-- {
-		up := s.around[n]
-		elements := via.Path.Elements(up.Message)
-		for ; s.seen[n] < elements.Len(); s.seen[n]++ {
-			m := elements.At(s.seen[n])
-			has := program.KeyOf(keys, m).Folded
-			if has == "" {
-				continue
+// grew tells those that seek in the lists of a message that one of them has got an element.
+func (d *decoder) grew(m document.Node) {
+	for _, h := range d.holders[m] {
+		h.grew()
+	}
+}
+
+func (h *holder) grew() {
+	if !h.grown {
+		h.grown, h.of.grown = true, append(h.of.grown, h)
+	}
+}
+
+// look looks at the elements that were not there when it was last asked, the latest first, until it has
+// met the key that is wanted.
+func (d *decoder) look(s *sought, wanted string) {
+	s.base.grew() // be it that nobody told
+	for _, h := range s.apart {
+		h.grew()
+	}
+	for len(s.grown) > 0 {
+		h := s.grown[len(s.grown)-1]
+		s.grown, h.grown = s.grown[:len(s.grown)-1], false
+		elements := s.row.Hops[h.level].Path.Elements(h.at.Message)
+		for ; h.seen < elements.Len(); h.seen++ {
+			if !d.steps.Next() {
+				return
 			}
-			c := d.contexts.New(trace.Context{Up: up, Via: via, Message: m, Index: s.seen[n]})
-			if _, twice := s.at[has]; twice {
-				c = nil
-			}
-			s.at[has] = c
+			d.met(h, elements.At(h.seen))
 		}
 		if _, ok := s.at[wanted]; ok && wanted != "" {
 			return
 		}
 	}
+}
+
+// met notes the next element of a holder's list: by its key, or as one that holds the list of the next level.
+func (d *decoder) met(h *holder, m document.Node) {
+	s := h.of
+	element := trace.Context{Up: h.at, Via: s.row.Hops[h.level], Message: m, Index: h.seen}
+	if h.level < s.level {
+		d.hold(s, h.level+1, d.contexts.New(element))
+		return
+	}
+	has := program.KeyOf(s.row.Keys[s.level], m).Folded
+	if has == "" {
+		return
+	}
+	if _, twice := s.at[has]; twice {
+		s.at[has] = nil
+		return
+	}
+	s.at[has] = d.contexts.New(element)
 }
 
 // ambiguous finds the keys that were asked for while one element had them, and that two have.
@@ -126,8 +160,7 @@ func (d *decoder) ambiguous() {
 		for key := range s.asked {
 			before[key] = s.at[key] != nil
 		}
-		d.gather(s, s.from, s.base)
-		d.keyed(s, "")
+		d.look(s, "")
 		for _, a := range inOrder(s.asked, func(key string) bool { return before[key] && s.at[key] == nil }) {
 			key, _ := d.key(a.by.Keys[s.level], a.Element.(*xmltree.Element))
 			d.fault(gateway.Fault{Code: gateway.MapKey, Value: gateway.Clip(key.Text)}, a.Record)

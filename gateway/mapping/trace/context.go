@@ -15,6 +15,10 @@ type Context struct {
 	Text    string // of each over texts; the handle of what is collected
 	Written int    // elements written by an each, for ordinals
 
+	// Grew is told of each message whose list has got an element, by the contexts below too. Of the
+	// outermost context alone; it may be nil.
+	Grew func(holder document.Node)
+
 	at    string // instance path, once asked for
 	known bool
 }
@@ -46,6 +50,13 @@ func (c *Context) Out(levels int) *Context {
 	return c
 }
 
+func (c *Context) outermost() *Context {
+	for c.Up != nil {
+		c = c.Up
+	}
+	return c
+}
+
 // Make returns the context's message and makes it if need be.
 func (c *Context) Make() document.Node {
 	switch {
@@ -57,6 +68,9 @@ func (c *Context) Make() document.Node {
 		up := c.Up.Make()
 		c.Message = c.Via.Path.Append(up)
 		c.Index = c.Via.Path.Len(up) - 1
+		if grew := c.outermost().Grew; grew != nil {
+			grew(c.Via.Path.Holder(up))
+		}
 	default:
 		c.Message = c.Via.Path.Message(c.Up.Make(), true)
 	}

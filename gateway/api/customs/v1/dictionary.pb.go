@@ -49,7 +49,10 @@ type Rule struct {
 	Languages bool `protobuf:"varint,10,opt,name=languages,proto3" json:"languages,omitempty"`
 	// Of a list of texts, each of which is the name of something else in the document: the path of
 	// what names that, from the kind's fields.
-	Names         string `protobuf:"bytes,11,opt,name=names,proto3" json:"names,omitempty"`
+	Names string `protobuf:"bytes,11,opt,name=names,proto3" json:"names,omitempty"`
+	// Released where a route names the field or what is in it, and not with the message around it: a field
+	// that came later than routes that release such messages.
+	ByName        bool `protobuf:"varint,12,opt,name=by_name,json=byName,proto3" json:"by_name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -159,6 +162,13 @@ func (x *Rule) GetNames() string {
 		return x.Names
 	}
 	return ""
+}
+
+func (x *Rule) GetByName() bool {
+	if x != nil {
+		return x.ByName
+	}
+	return false
 }
 
 // Thing says how people call and tell apart what a message describes, for the place of a
@@ -271,7 +281,7 @@ var File_customs_v1_dictionary_proto protoreflect.FileDescriptor
 const file_customs_v1_dictionary_proto_rawDesc = "" +
 	"\n" +
 	"\x1bcustoms/v1/dictionary.proto\x12\n" +
-	"customs.v1\x1a google/protobuf/descriptor.proto\"\x92\x02\n" +
+	"customs.v1\x1a google/protobuf/descriptor.proto\"\xab\x02\n" +
 	"\x04Rule\x12\x16\n" +
 	"\x06length\x18\x01 \x01(\rR\x06length\x12\x16\n" +
 	"\x06digits\x18\x02 \x01(\rR\x06digits\x12\x1a\n" +
@@ -284,7 +294,8 @@ const file_customs_v1_dictionary_proto_rawDesc = "" +
 	"\x05price\x18\t \x01(\bR\x05price\x12\x1c\n" +
 	"\tlanguages\x18\n" +
 	" \x01(\bR\tlanguages\x12\x14\n" +
-	"\x05names\x18\v \x01(\tR\x05names\"W\n" +
+	"\x05names\x18\v \x01(\tR\x05names\x12\x17\n" +
+	"\aby_name\x18\f \x01(\bR\x06byName\"W\n" +
 	"\x05Thing\x12\x12\n" +
 	"\x04word\x18\x01 \x01(\tR\x04word\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x14\n" +

@@ -7235,7 +7235,7 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
 	"extensions:\n" +
 	"\xaa\xbb\x18\x06\n" +
-	"\x04crew\"\x84\x06\n" +
+	"\x04crew\"\x86\x06\n" +
 	"\tTransport\x124\n" +
 	"\x04mode\x18\x01 \x01(\tB \xa2\xbb\x18\x1c\b\x02*\x0etransport-mode:\bModeCodeR\x04mode\x12)\n" +
 	"\rcontainerised\x18\x02 \x01(\bH\x00R\rcontainerised\x88\x01\x01\x12N\n" +
@@ -7250,13 +7250,14 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\apermits\x18\n" +
 	" \x03(\v2\x1d.customs.v1.DocumentReferenceB\x1a\xa2\xbb\x18\x16 \x142\x12AdditionalDocumentR\apermits\x12'\n" +
 	"\vtrain_index\x18\v \x01(\tB\x06\xa2\xbb\x18\x02\b\x11R\n" +
-	"trainIndex\x124\n" +
-	"\x05seals\x18\f \x03(\v2\x10.customs.v1.SealB\f\xa2\xbb\x18\b c2\x04SealR\x05seals\x12=\n" +
+	"trainIndex\x126\n" +
+	"\x05seals\x18\f \x03(\v2\x10.customs.v1.SealB\x0e\xa2\xbb\x18\n" +
+	" c2\x04Seal`\x01R\x05seals\x12=\n" +
 	"\n" +
 	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
 	"extensionsB\x10\n" +
 	"\x0e_containerisedB\b\n" +
-	"\x06_empty\"\xf5\x06\n" +
+	"\x06_empty\"\xf7\x06\n" +
 	"\aVehicle\x12+\n" +
 	"\x04role\x18\x01 \x01(\x0e2\x17.customs.v1.VehicleRoleR\x04role\x12.\n" +
 	"\fregistration\x18\x02 \x01(\tB\n" +
@@ -7277,8 +7278,9 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\ftrailer_type\x18\x0e \x01(\tB\x06\xa2\xbb\x18\x02\b\x04R\vtrailerType\x12\x19\n" +
 	"\x05empty\x18\x0f \x01(\bH\x01R\x05empty\x88\x01\x01\x12!\n" +
 	"\treturning\x18\x10 \x01(\bH\x02R\treturning\x88\x01\x01\x12/\n" +
-	"\x05owner\x18\x11 \x01(\v2\x11.customs.v1.PartyB\x06\xa2\xbb\x18\x02@\x01R\x05owner\x124\n" +
-	"\x05seals\x18\x12 \x03(\v2\x10.customs.v1.SealB\f\xa2\xbb\x18\b c2\x04SealR\x05seals\x12=\n" +
+	"\x05owner\x18\x11 \x01(\v2\x11.customs.v1.PartyB\x06\xa2\xbb\x18\x02@\x01R\x05owner\x126\n" +
+	"\x05seals\x18\x12 \x03(\v2\x10.customs.v1.SealB\x0e\xa2\xbb\x18\n" +
+	" c2\x04Seal`\x01R\x05seals\x12=\n" +
 	"\n" +
 	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
 	"extensions:!\xaa\xbb\x18\x1d\n" +
@@ -7377,7 +7379,7 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"extensionsB\b\n" +
 	"\x06_itemsB\v\n" +
 	"\t_packagesB\b\n" +
-	"\x06_pages\"\xaf\x13\n" +
+	"\x06_pages\"\xb9\x13\n" +
 	"\vConsignment\x126\n" +
 	"\bsequence\x18\x01 \x01(\rB\x15\xa2\xbb\x18\x11:\x0fSequenceNumericH\x00R\bsequence\x88\x01\x01\x12m\n" +
 	"\x12transport_document\x18\x02 \x01(\v2\x1d.customs.v1.DocumentReferenceB\x1f\xa2\xbb\x18\x1b2\x19TransportContractDocumentR\x11transportDocument\x12\x18\n" +
@@ -7410,18 +7412,18 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\atransit\x18\x1a \x01(\v2\x13.customs.v1.TransitR\atransit\x12(\n" +
 	"\rsame_vehicles\x18\x1b \x01(\bH\x01R\fsameVehicles\x88\x01\x01\x124\n" +
 	"\x05seals\x18\x1c \x03(\v2\x10.customs.v1.SealB\f\xa2\xbb\x18\b c2\x04SealR\x05seals\x12>\n" +
-	"\x0echange_reasons\x18\x1d \x03(\tB\x17\xa2\xbb\x18\x13\b\x03 \x03*\rchange-reasonR\rchangeReasons\x12W\n" +
-	"\tdocuments\x18\x1e \x03(\v2\x1d.customs.v1.DocumentReferenceB\x1a\xa2\xbb\x18\x16 c2\x12AdditionalDocumentR\tdocuments\x12U\n" +
-	"\tpreceding\x18\x1f \x03(\v2\x1d.customs.v1.DocumentReferenceB\x18\xa2\xbb\x18\x14 c2\x10PreviousDocumentR\tpreceding\x12b\n" +
-	"\vinformation\x18  \x03(\v2!.customs.v1.AdditionalInformationB\x1d\xa2\xbb\x18\x19 c2\x15AdditionalInformationR\vinformation\x12P\n" +
-	"\x0egoods_location\x18! \x01(\v2\x14.customs.v1.LocationB\x13\xa2\xbb\x18\x0f2\rGoodsLocationR\rgoodsLocation\x12Y\n" +
-	"\x06actors\x18\" \x03(\v2\x1c.customs.v1.SupplyChainActorB#\xa2\xbb\x18\x1f c2\x19AEOMutualRecognitionParty@\x01R\x06actors\x12=\n" +
+	"\x0echange_reasons\x18\x1d \x03(\tB\x17\xa2\xbb\x18\x13\b\x03 \x03*\rchange-reasonR\rchangeReasons\x12Y\n" +
+	"\tdocuments\x18\x1e \x03(\v2\x1d.customs.v1.DocumentReferenceB\x1c\xa2\xbb\x18\x18 c2\x12AdditionalDocument`\x01R\tdocuments\x12W\n" +
+	"\tpreceding\x18\x1f \x03(\v2\x1d.customs.v1.DocumentReferenceB\x1a\xa2\xbb\x18\x16 c2\x10PreviousDocument`\x01R\tpreceding\x12d\n" +
+	"\vinformation\x18  \x03(\v2!.customs.v1.AdditionalInformationB\x1f\xa2\xbb\x18\x1b c2\x15AdditionalInformation`\x01R\vinformation\x12R\n" +
+	"\x0egoods_location\x18! \x01(\v2\x14.customs.v1.LocationB\x15\xa2\xbb\x18\x112\rGoodsLocation`\x01R\rgoodsLocation\x12[\n" +
+	"\x06actors\x18\" \x03(\v2\x1c.customs.v1.SupplyChainActorB%\xa2\xbb\x18! c2\x19AEOMutualRecognitionParty@\x01`\x01R\x06actors\x12=\n" +
 	"\n" +
 	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
 	"extensions:0\xaa\xbb\x18,\n" +
 	"\vconsignment\x12\x14transportDocument.id\x1a\awaybillB\v\n" +
 	"\t_sequenceB\x10\n" +
-	"\x0e_same_vehicles\"\xe3\x03\n" +
+	"\x0e_same_vehicles\"\xe7\x03\n" +
 	"\bLocation\x12\x1a\n" +
 	"\x02id\x18\x01 \x01(\tB\n" +
 	"\xa2\xbb\x18\x06\b#:\x02IDR\x02id\x12.\n" +
@@ -7431,13 +7433,13 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\x02at\x18\x05 \x01(\v2\x13.customs.v1.InstantR\x02at\x12$\n" +
 	"\x04date\x18\x06 \x01(\v2\x10.customs.v1.DateR\x04date\x12<\n" +
 	"\aaddress\x18\a \x01(\v2\x13.customs.v1.AddressB\r\xa2\xbb\x18\t2\aAddressR\aaddress\x12 \n" +
-	"\astation\x18\b \x01(\tB\x06\xa2\xbb\x18\x02\b\x06R\astation\x12$\n" +
-	"\x04type\x18\t \x01(\tB\x10\xa2\xbb\x18\f\b\x03:\bTypeCodeR\x04type\x12$\n" +
+	"\astation\x18\b \x01(\tB\x06\xa2\xbb\x18\x02\b\x06R\astation\x12&\n" +
+	"\x04type\x18\t \x01(\tB\x12\xa2\xbb\x18\x0e\b\x03:\bTypeCode`\x01R\x04type\x12&\n" +
 	"\tqualifier\x18\n" +
-	" \x01(\tB\x06\xa2\xbb\x18\x02\b\x03R\tqualifier\x12=\n" +
+	" \x01(\tB\b\xa2\xbb\x18\x04\b\x03`\x01R\tqualifier\x12=\n" +
 	"\n" +
 	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
-	"extensions\"\xae\n" +
+	"extensions\"\xbc\n" +
 	"\n" +
 	"\tGoodsItem\x126\n" +
 	"\bsequence\x18\x01 \x01(\rB\x15\xa2\xbb\x18\x11:\x0fSequenceNumericH\x00R\bsequence\x88\x01\x01\x12I\n" +
@@ -7460,11 +7462,11 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"load_units\x18\f \x03(\tB\x17\xa2\xbb\x18\x13\b\x11 \xe7\aZ\floadUnits.idR\tloadUnits\x12W\n" +
 	"\tdocuments\x18\r \x03(\v2\x1d.customs.v1.DocumentReferenceB\x1a\xa2\xbb\x18\x16 c2\x12AdditionalDocumentR\tdocuments\x12U\n" +
 	"\tpreceding\x18\x0e \x03(\v2\x1d.customs.v1.DocumentReferenceB\x18\xa2\xbb\x18\x14 c2\x10PreviousDocumentR\tpreceding\x12@\n" +
-	"\tdangerous\x18\x0f \x03(\v2\x1a.customs.v1.DangerousGoodsB\x06\xa2\xbb\x18\x02 \tR\tdangerous\x12\x1b\n" +
-	"\x06pieces\x18\x10 \x01(\x04H\x01R\x06pieces\x88\x01\x01\x12b\n" +
-	"\vinformation\x18\x11 \x03(\v2!.customs.v1.AdditionalInformationB\x1d\xa2\xbb\x18\x19 c2\x15AdditionalInformationR\vinformation\x12B\n" +
-	"\tconsignor\x18\x12 \x01(\v2\x11.customs.v1.PartyB\x11\xa2\xbb\x18\r2\tConsignor@\x01R\tconsignor\x12B\n" +
-	"\tconsignee\x18\x13 \x01(\v2\x11.customs.v1.PartyB\x11\xa2\xbb\x18\r2\tConsignee@\x01R\tconsignee\x12=\n" +
+	"\tdangerous\x18\x0f \x03(\v2\x1a.customs.v1.DangerousGoodsB\x06\xa2\xbb\x18\x02 \tR\tdangerous\x12#\n" +
+	"\x06pieces\x18\x10 \x01(\x04B\x06\xa2\xbb\x18\x02`\x01H\x01R\x06pieces\x88\x01\x01\x12d\n" +
+	"\vinformation\x18\x11 \x03(\v2!.customs.v1.AdditionalInformationB\x1f\xa2\xbb\x18\x1b c2\x15AdditionalInformation`\x01R\vinformation\x12D\n" +
+	"\tconsignor\x18\x12 \x01(\v2\x11.customs.v1.PartyB\x13\xa2\xbb\x18\x0f2\tConsignor@\x01`\x01R\tconsignor\x12D\n" +
+	"\tconsignee\x18\x13 \x01(\v2\x11.customs.v1.PartyB\x13\xa2\xbb\x18\x0f2\tConsignee@\x01`\x01R\tconsignee\x12=\n" +
 	"\n" +
 	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
 	"extensions:\x14\xaa\xbb\x18\x10\n" +
@@ -7590,7 +7592,7 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"extensions:\x14\xaa\xbb\x18\x10\n" +
 	"\x0econtrolledItemB\n" +
 	"\n" +
-	"\b_present\"\xc9\r\n" +
+	"\b_present\"\xcd\r\n" +
 	"\x10PreArrivalNotice\x12\x1c\n" +
 	"\x05batch\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\b#R\x05batch\x124\n" +
 	"\bpurposes\x18\x02 \x03(\tB\x18\xa2\xbb\x18\x14\b\x02 \n" +
@@ -7621,14 +7623,14 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\blanguage\x18\x17 \x01(\tB\x06\xa2\xbb\x18\x02\b\fR\blanguage\x12(\n" +
 	"\rsame_vehicles\x18\x18 \x01(\bH\x01R\fsameVehicles\x88\x01\x01\x125\n" +
 	"\ventry_place\x18\x19 \x01(\v2\x14.customs.v1.LocationR\n" +
-	"entryPlace\x12W\n" +
-	"\tdocuments\x18\x1a \x03(\v2\x1d.customs.v1.DocumentReferenceB\x1a\xa2\xbb\x18\x16 c2\x12AdditionalDocumentR\tdocuments\x12b\n" +
-	"\vinformation\x18\x1b \x03(\v2!.customs.v1.AdditionalInformationB\x1d\xa2\xbb\x18\x19 c2\x15AdditionalInformationR\vinformation\x12=\n" +
+	"entryPlace\x12Y\n" +
+	"\tdocuments\x18\x1a \x03(\v2\x1d.customs.v1.DocumentReferenceB\x1c\xa2\xbb\x18\x18 c2\x12AdditionalDocument`\x01R\tdocuments\x12d\n" +
+	"\vinformation\x18\x1b \x03(\v2!.customs.v1.AdditionalInformationB\x1f\xa2\xbb\x18\x1b c2\x15AdditionalInformation`\x01R\vinformation\x12=\n" +
 	"\n" +
 	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
 	"extensionsB\x17\n" +
 	"\x15_declarant_is_carrierB\x10\n" +
-	"\x0e_same_vehicles\"\xbc\n" +
+	"\x0e_same_vehicles\"\xc4\n" +
 	"\n" +
 	"\x12TransitDeclaration\x12B\n" +
 	"\fregistration\x18\x01 \x01(\v2\x1e.customs.v1.RegistrationNumberR\fregistration\x12-\n" +
@@ -7647,15 +7649,15 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\tsignatory\x18\f \x01(\v2\x12.customs.v1.PersonB\x06\xa2\xbb\x18\x02@\x01R\tsignatory\x12(\n" +
 	"\x06signed\x18\r \x01(\v2\x10.customs.v1.DateR\x06signed\x12>\n" +
 	"\x10expected_arrival\x18\x0e \x01(\v2\x13.customs.v1.InstantR\x0fexpectedArrival\x12\"\n" +
-	"\blanguage\x18\x0f \x01(\tB\x06\xa2\xbb\x18\x02\b\fR\blanguage\x12W\n" +
-	"\tdocuments\x18\x10 \x03(\v2\x1d.customs.v1.DocumentReferenceB\x1a\xa2\xbb\x18\x16 c2\x12AdditionalDocumentR\tdocuments\x12b\n" +
-	"\vinformation\x18\x11 \x03(\v2!.customs.v1.AdditionalInformationB\x1d\xa2\xbb\x18\x19 c2\x15AdditionalInformationR\vinformation\x12I\n" +
-	"\fexit_offices\x18\x12 \x03(\v2\x12.customs.v1.OfficeB\x12\xa2\xbb\x18\x0e \t2\n" +
-	"ExitOfficeR\vexitOffices\x12a\n" +
-	"\x0eauthorisations\x18\x13 \x03(\v2\x1d.customs.v1.DocumentReferenceB\x1a\xa2\xbb\x18\x16 c2\x12AdditionalDocumentR\x0eauthorisations\x12=\n" +
+	"\blanguage\x18\x0f \x01(\tB\x06\xa2\xbb\x18\x02\b\fR\blanguage\x12Y\n" +
+	"\tdocuments\x18\x10 \x03(\v2\x1d.customs.v1.DocumentReferenceB\x1c\xa2\xbb\x18\x18 c2\x12AdditionalDocument`\x01R\tdocuments\x12d\n" +
+	"\vinformation\x18\x11 \x03(\v2!.customs.v1.AdditionalInformationB\x1f\xa2\xbb\x18\x1b c2\x15AdditionalInformation`\x01R\vinformation\x12K\n" +
+	"\fexit_offices\x18\x12 \x03(\v2\x12.customs.v1.OfficeB\x14\xa2\xbb\x18\x10 \t2\n" +
+	"ExitOffice`\x01R\vexitOffices\x12c\n" +
+	"\x0eauthorisations\x18\x13 \x03(\v2\x1d.customs.v1.DocumentReferenceB\x1c\xa2\xbb\x18\x18 c2\x12AdditionalDocument`\x01R\x0eauthorisations\x12=\n" +
 	"\n" +
 	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
-	"extensions\"\xa3\t\n" +
+	"extensions\"\xa7\t\n" +
 	"\bManifest\x12\x1c\n" +
 	"\x05batch\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\b#R\x05batch\x12;\n" +
 	"\tdirection\x18\x02 \x01(\x0e2\x1d.customs.v1.ManifestDirectionR\tdirection\x12*\n" +
@@ -7674,9 +7676,9 @@ const file_customs_v1_document_proto_rawDesc = "" +
 	"\tunloading\x18\r \x01(\v2\x14.customs.v1.LocationB\x17\xa2\xbb\x18\x132\x11UnloadingLocationR\tunloading\x124\n" +
 	"\aremarks\x18\x0e \x03(\v2\x10.customs.v1.TextB\b\xa2\xbb\x18\x04 \bP\x01R\aremarks\x12/\n" +
 	"\bdeparted\x18\x0f \x01(\v2\x13.customs.v1.InstantR\bdeparted\x12\x1e\n" +
-	"\x06number\x18\x10 \x01(\tB\x06\xa2\xbb\x18\x02\b#R\x06number\x12W\n" +
-	"\tdocuments\x18\x11 \x03(\v2\x1d.customs.v1.DocumentReferenceB\x1a\xa2\xbb\x18\x16 c2\x12AdditionalDocumentR\tdocuments\x12b\n" +
-	"\vinformation\x18\x12 \x03(\v2!.customs.v1.AdditionalInformationB\x1d\xa2\xbb\x18\x19 c2\x15AdditionalInformationR\vinformation\x12=\n" +
+	"\x06number\x18\x10 \x01(\tB\x06\xa2\xbb\x18\x02\b#R\x06number\x12Y\n" +
+	"\tdocuments\x18\x11 \x03(\v2\x1d.customs.v1.DocumentReferenceB\x1c\xa2\xbb\x18\x18 c2\x12AdditionalDocument`\x01R\tdocuments\x12d\n" +
+	"\vinformation\x18\x12 \x03(\v2!.customs.v1.AdditionalInformationB\x1f\xa2\xbb\x18\x1b c2\x15AdditionalInformation`\x01R\vinformation\x12=\n" +
 	"\n" +
 	"extensions\x18d \x03(\v2\x15.customs.v1.ExtensionB\x06\xa2\xbb\x18\x02 2R\n" +
 	"extensions\"\x84\x06\n" +
