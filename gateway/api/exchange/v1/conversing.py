@@ -10,9 +10,6 @@ import base64
 import datetime
 import http.server
 import json
-import os
-import ssl
-import subprocess
 import sys
 import threading
 import time
@@ -21,7 +18,7 @@ import xml.parsers.expat
 from xml.sax.saxutils import escape
 
 from partner import MOST_BYTES, Refused, Unverified, exchange_arguments
-from receiver import TRIES, Receiver, Server
+from receiver import TRIES, Receiver, serve
 
 SOAP = "http://www.w3.org/2003/05/soap-envelope"
 WSA = "http://www.w3.org/2005/08/addressing"
@@ -182,20 +179,7 @@ def main():
     p.add_argument("--later", action="store_true", help="answer 202, and bring the signals later")
     p.add_argument("--unsigned", action="store_true", help="signal without a signature")
     p.add_argument("--refuse", metavar="CODE=TEXT", help="refuse everything, without a signature")
-    args = p.parse_args()
-    args.subscription, args.whole = "", False
-    os.makedirs(args.dir, mode=0o700, exist_ok=True)
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=args.ca)
-    tls.minimum_version = ssl.TLSVersion.TLSv1_3
-    tls.verify_mode = ssl.CERT_REQUIRED
-    tls.load_cert_chain(args.cert, args.key)
-    host, _, port = args.listen.rpartition(":")
-    try:
-        with Server((host, int(port)), handler(Conversing(args), args), tls) as server:
-            print(f"listens on {args.listen}", flush=True)
-            server.serve_forever()
-    except (OSError, subprocess.CalledProcessError) as failed:
-        sys.exit(f"conversing: {failed}")
+    serve(p.parse_args(), Conversing, handler, "conversing")
 
 
 if __name__ == "__main__":

@@ -124,6 +124,23 @@ class Server(http.server.ThreadingHTTPServer):
         print(f"{client_address[0]}: {sys.exc_info()[1]}", file=sys.stderr, flush=True)
 
 
+def serve(args, partner, handler, name):
+    """Serves what a handler does for a partner, with certificates of both sides, until it is ended."""
+    args.subscription, args.whole = "", False
+    os.makedirs(args.dir, mode=0o700, exist_ok=True)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=args.ca)
+    tls.minimum_version = ssl.TLSVersion.TLSv1_3
+    tls.verify_mode = ssl.CERT_REQUIRED
+    tls.load_cert_chain(args.cert, args.key)
+    host, _, port = args.listen.rpartition(":")
+    try:
+        with Server((host, int(port)), handler(partner(args), args), tls) as server:
+            print(f"listens on {args.listen}", flush=True)
+            server.serve_forever()
+    except (OSError, subprocess.CalledProcessError) as failed:
+        sys.exit(f"{name}: {failed}")
+
+
 def main():
     p = argparse.ArgumentParser(description="Take, verify, keep and acknowledge what a customs gateway posts to a partner.")
     p.add_argument("--listen", required=True, help="host:port")
@@ -133,20 +150,7 @@ def main():
     how = p.add_mutually_exclusive_group()
     how.add_argument("--later", action="store_true", help="answer 202, and bring the receipt later")
     how.add_argument("--plain", action="store_true", help="sign nothing")
-    args = p.parse_args()
-    args.subscription, args.whole = "", False
-    os.makedirs(args.dir, mode=0o700, exist_ok=True)
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=args.ca)
-    tls.minimum_version = ssl.TLSVersion.TLSv1_3
-    tls.verify_mode = ssl.CERT_REQUIRED
-    tls.load_cert_chain(args.cert, args.key)
-    host, _, port = args.listen.rpartition(":")
-    try:
-        with Server((host, int(port)), handler(Receiver(args), args), tls) as server:
-            print(f"listens on {args.listen}", flush=True)
-            server.serve_forever()
-    except (OSError, subprocess.CalledProcessError) as failed:
-        sys.exit(f"receiver: {failed}")
+    serve(p.parse_args(), Receiver, handler, "receiver")
 
 
 if __name__ == "__main__":
