@@ -262,10 +262,21 @@ func (named keys) within(key string) bool {
 }
 
 // sweep removes list elements that releasing has emptied. It comes last, because
-// faults name elements by their place in the document as sent. It notes in moved, by the place of
-// a list now, where its elements stood, if any is gone. Path is the place of m now, "" or ending in
-// a dot.
-func sweep(m document.Node, path string, moved map[string][]int) {
+// faults name elements by their place in the document as sent. It returns, by the place of
+// a list now, where its elements stood, if any is gone.
+func sweep(d *customsv1.Document) (moved map[string][]int) {
+	s := sweeper{moved: make(map[string][]int)}
+	s.message(document.Of(d), "")
+	return s.moved
+}
+
+type sweeper struct {
+	moved map[string][]int
+	lists []string // in moved, in the order in which they came
+}
+
+// message sweeps a message; path is its place now, "" or ending in a dot.
+func (s *sweeper) message(m document.Node, path string) {
 	for _, f := range m.Fields() {
 		if f.Type != document.Message || !f.Has(m) {
 			continue
@@ -278,28 +289,27 @@ func sweep(m document.Node, path string, moved map[string][]int) {
 			if at != "" {
 				at += "."
 			}
-			sweep(f.Message(m), at, moved)
+			s.message(f.Message(m), at)
 			continue
 		}
 		list := f.Messages(m)
 		var kept []int
 		n := list.Len()
 		f.Keep(m, func(i int) bool {
-			now := at + "[" + strconv.Itoa(len(kept)) + "]."
-			sweep(list.At(i), now, moved)
+			before := len(s.lists)
+			s.message(list.At(i), at+"["+strconv.Itoa(len(kept))+"].")
 			if !list.At(i).Empty() {
 				kept = append(kept, i)
 				return true
 			}
-			for list := range moved {
-				if strings.HasPrefix(list, now) {
-					delete(moved, list)
-				}
+			for _, within := range s.lists[before:] {
+				delete(s.moved, within)
 			}
+			s.lists = s.lists[:before]
 			return false
 		})
 		if len(kept) < n {
-			moved[at] = kept
+			s.moved[at], s.lists = kept, append(s.lists, at)
 		}
 	}
 }

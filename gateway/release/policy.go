@@ -104,8 +104,7 @@ func (rt *Route) Release(p validate.Passed, rulings ...Ruling) (Released, gatewa
 	if faults.Refuse() {
 		return Released{}, faults
 	}
-	r.moved = make(map[string][]int)
-	sweep(document.Of(d), "", r.moved)
+	r.moved = sweep(d)
 	r.digest = document.Digest(d)
 	return r, faults
 }
