@@ -28,15 +28,20 @@ func tooLongDown(ctx context.Context, p *pair, _ extent) (string, error) {
 	return p.down(ctx, tooLongFor)
 }
 
-func (p *pair) down(ctx context.Context, most time.Duration) (string, error) {
+// endRussia ends Russia's gateway at work; from then on only China's posts hand in.
+func (p *pair) endRussia(ctx context.Context) error {
 	if err := p.answered(ctx, 12); err != nil {
-		return "", err
+		return err
 	}
 	p.load.goesOn(0, p.cn.Own)
 	if err := p.answered(ctx, 12); err != nil { // what Russia's posts were handing in is answered
-		return "", err
+		return err
 	}
-	if err := p.ru.kill(); err != nil {
+	return p.ru.kill()
+}
+
+func (p *pair) down(ctx context.Context, most time.Duration) (string, error) {
+	if err := p.endRussia(ctx); err != nil {
 		return "", err
 	}
 	before := p.load.answers.Load()
@@ -99,14 +104,7 @@ func upgraded(ctx context.Context, p *pair, how extent) (string, error) {
 // backlog ends both while so many messages wait for Russia, and starts them again: how long it takes until a post is
 // answered, and until nothing waits any more of what waited, while posts go on.
 func backlog(ctx context.Context, p *pair, how extent) (string, error) {
-	if err := p.answered(ctx, 12); err != nil {
-		return "", err
-	}
-	p.load.goesOn(0, p.cn.Own)
-	if err := p.answered(ctx, 12); err != nil {
-		return "", err
-	}
-	if err := p.ru.kill(); err != nil {
+	if err := p.endRussia(ctx); err != nil {
 		return "", err
 	}
 	queues := exchangev1.NewPartnerServiceClient(p.operators[0].conn)

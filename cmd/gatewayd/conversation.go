@@ -129,9 +129,12 @@ func (m MessageConfig) pattern(f *findings, at string, profile *conversation.Pro
 	if ok && p.Ends == conversation.EndsReceived && !plain { // who signs gives a verdict, and that is waited for
 		f.refuse(at+".pattern", gateway.ConfigReceipts, m.Pattern)
 	}
-	for name, d := range map[string]time.Duration{"received": m.Received, "processing": m.Processing} {
-		if d != 0 && (d < conversation.MinTimeout || d > conversation.MaxTimeout) {
-			f.refuse(at+"."+name, gateway.ConfigLimit, d.String(), fmt.Sprintf("%s … %s", conversation.MinTimeout, conversation.MaxTimeout))
+	for _, of := range []struct {
+		name string
+		d    time.Duration
+	}{{"received", m.Received}, {"processing", m.Processing}} {
+		if d := of.d; d != 0 && (d < conversation.MinTimeout || d > conversation.MaxTimeout) {
+			f.refuse(at+"."+of.name, gateway.ConfigLimit, d.String(), fmt.Sprintf("%s … %s", conversation.MinTimeout, conversation.MaxTimeout))
 		}
 	}
 	if m.Retries < 0 || m.Retries > conversation.MaxRetries {

@@ -233,7 +233,8 @@ func (l *loader) check() {
 		l.fail("$.media_type", "media_type %q: want a media type", l.MediaType)
 	}
 	spaces := map[string]bool{}
-	for prefix, space := range l.Namespaces {
+	for _, prefix := range slices.Sorted(maps.Keys(l.Namespaces)) {
+		space := l.Namespaces[prefix]
 		if spaces[space] {
 			l.fail("$.namespaces", "namespace %q stands twice", space)
 		}
@@ -268,6 +269,13 @@ func (l *loader) names(at string, all []name) {
 	}
 	for i, n := range all {
 		l.name(fmt.Sprintf("%s[%d]", at, i), n)
+	}
+}
+
+// namesAt checks names by their keys, always in the same order.
+func (l *loader) namesAt(at string, all map[string]name) {
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		l.name(at+key, all[key])
 	}
 }
 
@@ -323,7 +331,8 @@ func (l *loader) headers() {
 
 func (l *loader) signalForms() {
 	actions, roots := map[string]bool{}, map[name]bool{l.Fault.Root: true}
-	for key, s := range map[string]signalForm{"received": l.Signals.Received, "accepted": l.Signals.Accepted, "refused": l.Signals.Refused} {
+	for i, s := range []signalForm{l.Signals.Received, l.Signals.Accepted, l.Signals.Refused} {
+		key := []string{"received", "accepted", "refused"}[i]
 		at := "$.signals." + key
 		l.name(at, s.Root)
 		if s.Action == "" || strings.Contains(s.Action, "/") || actions[s.Action] || roots[s.Root] {
@@ -331,14 +340,13 @@ func (l *loader) signalForms() {
 		}
 		actions[s.Action], roots[s.Root] = true, true
 	}
-	for key, n := range map[string]name{
+	l.namesAt("$.signal.", map[string]name{
 		"id": l.Signal.ID, "at": l.Signal.At, "error": l.Signal.Error, "code": l.Signal.Code, "description": l.Signal.Description,
 		"details": l.Signal.Details, "document": l.Signal.Document, "reference": l.Signal.Reference,
-	} {
-		l.name("$.signal."+key, n)
-	}
-	for key, code := range map[string]string{"unexpected": l.Codes.Unexpected, "data": l.Codes.Data, "fatal": l.Codes.Fatal} {
-		if code == "" || len(code) > 255 {
+	})
+	codes := map[string]string{"unexpected": l.Codes.Unexpected, "data": l.Codes.Data, "fatal": l.Codes.Fatal}
+	for _, key := range slices.Sorted(maps.Keys(codes)) {
+		if code := codes[key]; code == "" || len(code) > 255 {
 			l.fail("$.codes."+key, "code %s: want 1 to 255 characters", key)
 		}
 	}
@@ -352,19 +360,17 @@ func (l *loader) faults() {
 	if f.Language == "" || strings.Trim(f.Language, "abcdefghijklmnopqrstuvwxyz") != "" {
 		l.fail("$.fault.language", "language %q: want two letters", f.Language)
 	}
-	for key, n := range map[string]name{
+	l.namesAt("$.fault.", map[string]name{
 		"root": f.Root, "code": f.Code, "code_value": f.CodeValue, "sender": f.Sender, "receiver": f.Receiver, "reason": f.Reason, "text": f.Text,
-	} {
-		l.name("$.fault."+key, n)
-	}
+	})
 }
 
 func (l *loader) patterns() {
 	if len(l.Patterns) == 0 || len(l.Patterns) > maxNames {
 		l.fail("$.patterns", "%d patterns: want 1 to %d", len(l.Patterns), maxNames)
 	}
-	for key, p := range l.Patterns {
-		at := "$.patterns." + key
+	for _, key := range slices.Sorted(maps.Keys(l.Patterns)) {
+		p, at := l.Patterns[key], "$.patterns."+key
 		if p.Ends != EndsReceived && p.Ends != EndsAccepted {
 			l.fail(at, "ends %q: want received or accepted", p.Ends)
 		}

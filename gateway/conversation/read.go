@@ -399,8 +399,7 @@ func (r *reader) field(n *node, h placed) error {
 	if len(value) > maxField {
 		return unfit(string(steps[0]), gateway.Say(gateway.WordAtMostBytes, strconv.Itoa(maxField)))
 	}
-	last := value[strings.LastIndexByte(value, '/')+1:]
-	last = strings.TrimPrefix(last, before)
+	last := strings.TrimPrefix(lastPart(value), before)
 	if !ok || !also || value == "" || strings.ContainsAny(value, " \t\r\n") ||
 		h.Value == valueUUID && (len(value) != uuidLen || !gateway.IsUUID(value)) || h.Value == valueUUIDs && (len(last) != uuidLen || !gateway.IsUUID(last)) {
 		return unfit(string(steps[0]), gateway.Say(gateway.WordPattern, strings.Replace(h.Form, "%s", "…", 1)))
@@ -410,6 +409,9 @@ func (r *reader) field(n *node, h placed) error {
 }
 
 const uuidLen = 36
+
+// lastPart is what stands behind the last slash.
+func lastPart(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
 
 // place is where a field of an envelope is kept.
 func (a *Addressing) place(field string) *string {
@@ -543,8 +545,8 @@ func (r *reader) document(root *node, from int64) error {
 	if root.name == r.expanded(r.Envelope) {
 		return unfit(string(r.Body), gateway.Say(gateway.WordBodyOneElement))
 	}
-	for _, v := range append(slices.Clone(verdicts), "") {
-		if last := r.signal(v).Action; v != "" && r.out.Action[strings.LastIndexByte(r.out.Action, '/')+1:] == last {
+	for _, v := range verdicts {
+		if lastPart(r.out.Action) == r.signal(v).Action {
 			return r.missing(r.signal(v).Root) // it says that it is a signal
 		}
 	}
@@ -582,7 +584,7 @@ func (p *Profile) relates() name {
 // signalled reads a signal.
 func (r *reader) signalled(root *node, verdict gateway.Verdict) error {
 	form := r.signal(verdict)
-	if r.out.Action[strings.LastIndexByte(r.out.Action, '/')+1:] != form.Action {
+	if lastPart(r.out.Action) != form.Action {
 		return unfit(r.out.Action, gateway.Say(gateway.WordPattern, "…/"+form.Action))
 	}
 	if r.out.RelatesTo == "" {
@@ -713,7 +715,7 @@ func (n *node) resolve(text string) xml.Name {
 	}
 	for ; n != nil; n = n.parent {
 		for _, a := range n.attrs {
-			if prefix != "" && a.Name.Space == "xmlns" && a.Name.Local == prefix || prefix == "" && a.Name.Space == "" && a.Name.Local == "xmlns" {
+			if prefix != "" && a.Name.Space == reserved && a.Name.Local == prefix || prefix == "" && a.Name.Space == "" && a.Name.Local == reserved {
 				return xml.Name{Space: a.Value, Local: local}
 			}
 		}

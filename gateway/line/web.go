@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -160,7 +159,7 @@ func (w *web) answer(r *http.Request, body []byte, front *wire, d draw, onward l
 	}
 	next := func(ctx context.Context, r2 *exchangev1.DeliverRequest) (*exchangev1.DeliverResponse, error) {
 		header := r.Header.Clone()
-		signedOut(header, r2.Header, r2.Signature)
+		peer.SetSigned(header, r2.Header, r2.Signature)
 		got, err := onward(ctx, header, r2.Payload)
 		if err != nil {
 			return nil, err
@@ -183,7 +182,7 @@ func (w *web) answer(r *http.Request, body []byte, front *wire, d draw, onward l
 		return nil, err
 	}
 	out := &webAnswer{http.StatusOK, http.Header{"Content-Type": {"application/json"}}, answer.Receipt.Statement}
-	signedOut(out.header, answer.Receipt.Header, answer.Receipt.Signature)
+	peer.SetSigned(out.header, answer.Receipt.Header, answer.Receipt.Signature)
 	if answer.Duplicate != nil {
 		out.header.Set(peer.HeaderDuplicate, answer.Duplicate.Code)
 		if after := answer.Duplicate.Expected; after != "" {
@@ -220,18 +219,9 @@ func (w *web) damaged(d draw, front *wire, answer *webAnswer, r *http.Request) (
 
 // signedIn is what is signed, whose header and signature stand beside it.
 func signedIn(h http.Header, statement []byte) (*exchangev1.SignedStatement, error) {
-	header, err := base64.StdEncoding.DecodeString(h.Get(peer.HeaderHeader))
-	if err != nil {
-		return nil, err
-	}
-	signature, err := base64.StdEncoding.DecodeString(h.Get(peer.HeaderSignature))
-	if err != nil || len(signature) == 0 {
+	r, err := peer.SignedBy(h, statement)
+	if err != nil || len(r.Signature) == 0 {
 		return nil, errors.Join(err, errors.New("nothing is signed"))
 	}
-	return &exchangev1.SignedStatement{Header: header, Statement: statement, Signature: signature}, nil
-}
-
-func signedOut(h http.Header, header, signature []byte) {
-	h.Set(peer.HeaderHeader, base64.StdEncoding.EncodeToString(header))
-	h.Set(peer.HeaderSignature, base64.StdEncoding.EncodeToString(signature))
+	return &exchangev1.SignedStatement{Header: r.Header, Statement: r.Statement, Signature: r.Signature}, nil
 }

@@ -129,10 +129,9 @@ func (l *HTTPS) Deliver(ctx context.Context, m seal.Sealed) (Answer, error) {
 		return Answer{}, errNotSealed
 	}
 	h := m.Header()
-	return l.deliver(ctx, m.Payload(), http.Header{
-		"Content-Type": {"application/xml"}, HeaderMessageID: {string(h.MessageID)}, HeaderKind: {h.Kind},
-		HeaderHeader: {base64.StdEncoding.EncodeToString(m.HeaderBytes())}, HeaderSignature: {base64.StdEncoding.EncodeToString(m.Signature())},
-	})
+	with := http.Header{"Content-Type": {"application/xml"}, HeaderMessageID: {string(h.MessageID)}, HeaderKind: {h.Kind}}
+	SetSigned(with, m.HeaderBytes(), m.Signature())
+	return l.deliver(ctx, m.Payload(), with)
 }
 
 func (l *HTTPS) deliver(ctx context.Context, payload []byte, header http.Header) (Answer, error) {
@@ -141,7 +140,7 @@ func (l *HTTPS) deliver(ctx context.Context, payload []byte, header http.Header)
 		return Answer{}, err
 	}
 	if answer.Header.Get(HeaderSignature) != "" {
-		receipt, err := signedBy(answer.Header, body)
+		receipt, err := SignedBy(answer.Header, body)
 		if err != nil {
 			return Answer{}, &answeredError{"deliver", status.Error(codes.Unknown, err.Error())}
 		}
@@ -157,8 +156,8 @@ func (l *HTTPS) deliver(ctx context.Context, payload []byte, header http.Header)
 	return Answer{}, &answeredError{"deliver", status.Errorf(codes.Unknown, "%s without a signed receipt", answer.Status)}
 }
 
-// signedBy is a statement whose header and signature stand beside it.
-func signedBy(h http.Header, statement []byte) (Receipt, error) {
+// SignedBy is a statement whose header and signature stand beside it.
+func SignedBy(h http.Header, statement []byte) (Receipt, error) {
 	header, err := base64.StdEncoding.DecodeString(h.Get(HeaderHeader))
 	if err != nil {
 		return Receipt{}, fmt.Errorf("%s: want base64", HeaderHeader)
@@ -168,6 +167,12 @@ func signedBy(h http.Header, statement []byte) (Receipt, error) {
 		return Receipt{}, fmt.Errorf("%s: want base64", HeaderSignature)
 	}
 	return Receipt{header, statement, signature}, nil
+}
+
+// SetSigned has a header and a signature stand beside what they sign.
+func SetSigned(h http.Header, header, signature []byte) {
+	h.Set(HeaderHeader, base64.StdEncoding.EncodeToString(header))
+	h.Set(HeaderSignature, base64.StdEncoding.EncodeToString(signature))
 }
 
 // Status asks a signed question about messages and returns what the partner states of them.

@@ -225,8 +225,7 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, conn *grpc.ClientC
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set(peer.HeaderHeader, base64.StdEncoding.EncodeToString(answer.Receipt.Header))
-	w.Header().Set(peer.HeaderSignature, base64.StdEncoding.EncodeToString(answer.Receipt.Signature))
+	peer.SetSigned(w.Header(), answer.Receipt.Header, answer.Receipt.Signature)
 	if d := answer.Duplicate; d != nil {
 		w.Header().Set(peer.HeaderDuplicate, d.Code)
 		if at, err := time.Parse(time.RFC3339, d.Expected); err == nil {

@@ -18,7 +18,7 @@ import xml.parsers.expat
 from xml.sax.saxutils import escape
 
 from partner import MOST_BYTES, Refused, Unverified, exchange_arguments
-from receiver import TRIES, Receiver, serve
+from receiver import TRIES, Receiver, asked, serve
 
 SOAP = "http://www.w3.org/2003/05/soap-envelope"
 WSA = "http://www.w3.org/2005/08/addressing"
@@ -139,8 +139,7 @@ def handler(partner, args):
         timeout = 60
 
         def do_POST(self):
-            names = {value for kind, value in self.connection.getpeercert().get("subjectAltName", ()) if kind == "URI"}
-            size = int(self.headers.get("Content-Length", "0"))
+            names, size = asked(self)
             if names != {args.gateway} or self.path != args.path or not 0 <= size <= 2 * MOST_BYTES:
                 self.close_connection = True
                 return self.reply(403, json.dumps({"status": 403, "detail": "not for this door"}).encode(), "application/problem+json")

@@ -57,6 +57,12 @@ class Receiver(Partner):
                 print(f"{header['messageId']}: {failed}", file=sys.stderr, flush=True)
 
 
+def asked(request):
+    """Who asks, by the URIs of the certificate, and how many bytes it says to bring."""
+    names = {value for kind, value in request.connection.getpeercert().get("subjectAltName", ()) if kind == "URI"}
+    return names, int(request.headers.get("Content-Length", "0"))
+
+
 def handler(receiver, args):
     """Answers as args say: at once, later, or without a signature."""
 
@@ -65,8 +71,7 @@ def handler(receiver, args):
         timeout = 60
 
         def do_POST(self):
-            names = {value for kind, value in self.connection.getpeercert().get("subjectAltName", ()) if kind == "URI"}
-            size = int(self.headers.get("Content-Length", "0"))
+            names, size = asked(self)
             if names != {args.gateway} or not 0 <= size <= MOST_BYTES:
                 self.close_connection = True
                 return self.refuse(403 if names != {args.gateway} else 413, "not for this door")
